@@ -18,6 +18,7 @@ class Deck:
     """A scenario, a language and a seed, from which every page is made."""
 
     scenario: Scenario
+    scenario_name: str
     lang: str
     seed: int
 
@@ -69,4 +70,4 @@ def open_deck(scenario: str = "default", lang: str = "zh", seed: int = 0) -> Dec
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         msg = f"seed is {seed!r}; allowed are whole numbers from 0"
         raise InputError(msg)
-    return Deck(read_scenario(scenario), lang, seed)
+    return Deck(read_scenario(scenario), scenario, lang, seed)

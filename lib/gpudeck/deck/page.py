@@ -5,10 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Any
-
-from PIL import ImageFont
 
 from gpudeck.deck import outline
 from gpudeck.deck.citation import cite_facts
@@ -16,6 +13,7 @@ from gpudeck.deck.outline import PageEntry
 from gpudeck.deck.text import HTML_LANGUAGE, SlideText, fill, fill_html, read_page_text
 from gpudeck.errors import InputError
 from gpudeck.fact import Fact, index_facts
+from gpudeck.figures.lettering import wrap
 
 WIDTH_PX, HEIGHT_PX = 1280, 720
 MARGIN_PX = 56
@@ -235,13 +233,6 @@ class Page:
         return f'<aside class="notes">{body}</aside>'
 
 
-@cache
-def _headline_font() -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(str(outline.NOTEBOOKS / "fonts" / "deck700.ttf"), HEADLINE_PX)
-
-
 def count_headline_lines(headline: str) -> int:
     """Return how many lines a headline takes at the deck's width and headline size."""
-    # a tenth is kept for the gaps between Chinese and Latin and for ragged line ends
-    room_px = (WIDTH_PX - 2 * MARGIN_PX) * 0.97
-    return max(1, -(-int(_headline_font().getlength(headline)) // int(room_px)))
+    return len(wrap(headline, WIDTH_PX - 2 * MARGIN_PX, HEADLINE_PX, weight=700))
