@@ -1,0 +1,192 @@
+"""The scenario: what the reader may choose, and each field's unit, bounds and meaning.
+
+The descriptions and bounds here are also the comments of the scenario files and the text of errors.
+"""
+
+from __future__ import annotations
+
+import datetime
+import unicodedata
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from gpudeck.scenario.cluster import Cluster, build_cluster
+from gpudeck.scenario.template import write_yaml
+
+SLUG = r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"
+FILE_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
+SHARE_TOLERANCE = 1e-6
+# type of the errors whose message says what is wrong
+REFUSED = "refused"
+
+
+def _refusal(reason: str) -> PydanticCustomError:
+    return PydanticCustomError(REFUSED, "{reason}", {"reason": reason})
+
+
+def _refuse_invisible(text: str) -> str:
+    for character in text:
+        if not character.isprintable() and unicodedata.category(character) != "Zs":
+            reason = f"has the control or invisible character U+{ord(character):04X}"
+            raise _refusal(reason)
+    if not text.strip():
+        reason = "is blank"
+        raise _refusal(reason)
+    return text
+
+
+def _read_date(value: object) -> object:
+    try:
+        return datetime.date.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        reason = f"is {value!r}"
+        raise _refusal(reason) from None
+
+
+Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_refuse_invisible)]
+Slug = Annotated[str, Field(pattern=SLUG)]
+FileName = Annotated[str, Field(pattern=FILE_NAME, max_length=200)]
+PathText = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_refuse_invisible)]
+Date = Annotated[datetime.date, BeforeValidator(_read_date)]
+
+
+class Section(BaseModel):
+    """A part of the scenario: frozen, with no unknown keys, no coercion, no NaN or infinity."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Bilingual(Section):
+    """The same words in both languages of the deck."""
+
+    zh: Text = Field(description="in Chinese")
+    en: Text = Field(description="in English")
+
+    def in_language(self, lang: str) -> str:
+        """Return the words in "zh" or "en"."""
+        return {"zh": self.zh, "en": self.en}[lang]
+
+
+class Origin(Section):
+    """Where the scenario's numbers come from; pages print it beside what is computed from them."""
+
+    kind: Literal["synthetic", "resampled", "measured"] = Field(
+        description="synthetic (made up), resampled (drawn from summaries of a real cluster) "
+        "or measured (your own records)"
+    )
+    note: Bilingual = Field(description="whose numbers these are, in one sentence")
+
+
+class Fleet(Section):
+    """The machines."""
+
+    nodes: int = Field(
+        ge=1,
+        le=100_000,
+        description="number of nodes; another number than the table's or the trace's keeps the mix "
+        "of node types (largest remainder)",
+    )
+    node_types: PathText = Field(
+        description="node types with counts: the name of a table in data/, or your own .csv with "
+        "the same columns, its path relative to this file"
+    )
+
+
+class ClusterSource(Section):
+    """The pods that ask for GPUs, and the cluster trace, where one is at hand."""
+
+    trace: PathText | None = Field(
+        description="folder of an openb trace (Alibaba cluster-trace-gpu-v2023), relative to this "
+        "file; null: the tables fleet.node_types and cluster.pods are used"
+    )
+    node_list: FileName = Field(description="name of the node list in the trace's folder")
+    pod_list: FileName = Field(description="name of the pod list in the trace's folder")
+    pods: PathText = Field(
+        description="pod specifications with counts: the name of a table in data/, or your own "
+        ".csv with the same columns, its path relative to this file"
+    )
+
+
+class Packing(Section):
+    """The packing experiment of page 10: pods arrive, none departs, each is tried once."""
+
+    load_pct: float = Field(
+        ge=1,
+        le=400,
+        description="GPU demand that arrives until the experiment ends, in % of the GPU capacity",
+    )
+    orders: int = Field(
+        ge=2,
+        le=1000,
+        description="number of random orders of arrival; the bands are over these",
+    )
+    typical_share_pct: float = Field(
+        gt=0,
+        le=100,
+        description="share of the pods, in %, that the typical pods of the FGD policy cover",
+    )
+
+
+class Tenant(Section):
+    """One user of the shared fleet."""
+
+    id: Slug = Field(description="short name, one of its kind")
+    title: Bilingual = Field(description="name on the pages")
+    workload: Literal["inference", "training", "notebook"] = Field(
+        description="what the tenant runs"
+    )
+    share: float = Field(
+        gt=0, le=1, description="share of the demand for GPUs; the shares of all tenants sum to 1"
+    )
+
+
+def _check_tenants(tenants: tuple[Tenant, ...]) -> tuple[Tenant, ...]:
+    ids = [tenant.id for tenant in tenants]
+    twice = sorted({name for name in ids if ids.count(name) > 1})
+    if twice:
+        reason = f"has the id {twice[0]!r} twice"
+        raise _refusal(reason)
+    total = sum(tenant.share for tenant in tenants)
+    if abs(total - 1) > SHARE_TOLERANCE:
+        reason = f"has shares that sum to {total:.6g}"
+        raise _refusal(reason)
+    return tenants
+
+
+class Scenario(Section):
+    """A fleet, its demand and its tenants: all that the reader chooses; see docs/scenario.md."""
+
+    id: Slug = Field(description="name of the export folder: a-z, 0-9 and - inside")
+    title: Bilingual = Field(description="name on every page")
+    date: Date = Field(description="date that the title page shows, YYYY-MM-DD")
+    origin: Origin = Field(description="where the scenario's numbers come from; pages say so")
+    fleet: Fleet = Field(description="the machines")
+    cluster: ClusterSource = Field(description="the pods, and a trace where one is at hand")
+    packing: Packing = Field(description="the packing experiment of page 10")
+    tenants: Annotated[tuple[Tenant, ...], AfterValidator(_check_tenants)] = Field(
+        strict=False,
+        min_length=1,
+        max_length=20,
+        description="who shares the fleet; synthetic unless origin says otherwise",
+    )
+
+    def cluster_tables(self, seed: int = 0) -> Cluster:
+        """Return the nodes and pods of the scenario (see `gpudeck.scenario.cluster`).
+
+        Parameters
+        ----------
+        seed : int
+            Chooses which nodes of a type stay when the fleet is smaller than the trace.
+
+        Raises
+        ------
+        InputError
+            When the trace or a table is missing, truncated or wrong.
+        """
+        return build_cluster(self, seed)
+
+    def to_yaml(self) -> str:
+        """Return the scenario as commented YAML that `read_scenario` reads back to an equal one."""
+        return write_yaml(self)
