@@ -19,7 +19,10 @@ class Interval:
 
     def __post_init__(self) -> None:
         if not self.low <= self.mean <= self.high:
-            msg = f"interval is {self.low} to {self.high} with mean {self.mean}; allowed is low <= mean <= high"
+            msg = (
+                f"interval is {self.low} to {self.high} with mean {self.mean};"
+                " allowed is low <= mean <= high"
+            )
             raise InputError(msg)
         _check_level(self.level)
 
@@ -44,12 +47,17 @@ def interval_of(samples: ArrayLike, level: float = 0.95) -> Interval:
 
     mean ± t(n - 1, (1 + level)/2) · s/√n, with s the sample's standard deviation (n - 1).
 
-    Args:
-        samples: Values, shape (n,), n of 2 or above: one sample says nothing about its spread.
-        level: Confidence level, between 0 and 1.
+    Parameters
+    ----------
+    samples
+        Values, shape (n,), n of 2 or above: one sample says nothing about its spread.
+    level
+        Confidence level, between 0 and 1.
 
-    Raises:
-        InputError: Fewer than two samples, a sample that is not finite, or a level outside (0, 1).
+    Raises
+    ------
+    InputError
+        Fewer than two samples, a sample that is not finite, or a level outside (0, 1).
 
     Source: Student, Biometrika 6 (1908).
 
@@ -59,6 +67,7 @@ def interval_of(samples: ArrayLike, level: float = 0.95) -> Interval:
     2.4841
     """
     values = _samples(samples, dimensions=1)
+    _check_count(len(values))
     band = _student(values[:, None], level)
     return Interval(float(band.mean[0]), float(band.low[0]), float(band.high[0]), level)
 
@@ -66,24 +75,29 @@ def interval_of(samples: ArrayLike, level: float = 0.95) -> Interval:
 def band_of(samples: ArrayLike, axis: int = 0, level: float = 0.95, *, of: str = "mean") -> Band:
     """Draw the band around a curve that was simulated with several seeds.
 
-    Args:
-        samples: Curves, shape (seeds, points), or (points, seeds) with ``axis=1``.
-        axis: The axis that counts the seeds.
-        level: Share of the band, between 0 and 1.
-        of: ``"mean"`` for Student's t interval of the mean, which narrows with more seeds;
-            ``"runs"`` for the central percentiles of the runs, 2.5 to 97.5 % at 0.95, widened
-            where needed to hold the mean.
+    Parameters
+    ----------
+    samples
+        Curves, shape (seeds, points), or (points, seeds) with ``axis=1``.
+    axis
+        The axis that counts the seeds.
+    level
+        Share of the band, between 0 and 1.
+    of
+        ``"mean"`` for Student's t interval of the mean, which narrows with more seeds;
+        ``"runs"`` for the central percentiles of the runs, 2.5 to 97.5 % at 0.95, widened
+        where needed to hold the mean.
 
-    Raises:
-        InputError: Fewer than two seeds, a value that is not finite, an unknown ``of`` or level.
+    Raises
+    ------
+    InputError
+        Fewer than two seeds, a value that is not finite, an unknown ``of`` or level.
 
     >>> band_of([[1.0, 5.0], [3.0, 5.0]]).mean.tolist()
     [2.0, 5.0]
     """
     values = np.moveaxis(_samples(samples, dimensions=2), axis, 0)
-    if len(values) < 2:
-        msg = f"samples have {len(values)} seed; an interval needs 2 or more: raise the number of seeds"
-        raise InputError(msg)
+    _check_count(len(values))
     if of == "mean":
         return _student(values, level)
     if of != "runs":
@@ -97,7 +111,7 @@ def band_of(samples: ArrayLike, axis: int = 0, level: float = 0.95, *, of: str =
 
 def _student(values: NDArray[np.float64], level: float) -> Band:
     # Half a second of import that a page without an interval need not pay.
-    from scipy.special import stdtrit
+    from scipy.special import stdtrit  # noqa: PLC0415
 
     _check_level(level)
     count = len(values)
@@ -111,13 +125,16 @@ def _samples(samples: ArrayLike, dimensions: int) -> NDArray[np.float64]:
     if values.ndim != dimensions:
         msg = f"samples have shape {values.shape}; allowed are {dimensions} dimensions"
         raise InputError(msg)
-    if len(values) < 2 and dimensions == 1:
-        msg = f"samples hold {len(values)} value; an interval needs 2 or more: raise the number of seeds"
-        raise InputError(msg)
     if not np.isfinite(values).all():
         msg = "samples hold a value that is not finite; allowed are finite numbers"
         raise InputError(msg)
     return values
+
+
+def _check_count(count: int) -> None:
+    if count < 2:
+        msg = f"there is {count} sample; an interval needs 2 or more: raise the number of seeds"
+        raise InputError(msg)
 
 
 def _check_level(level: float) -> None:

@@ -12,12 +12,17 @@ def spawn_seeds(seed: int, count: int) -> list[int]:
 
     The first n seeds do not depend on ``count``, so a longer study begins with a shorter one.
 
-    Args:
-        seed: The scenario's seed, 0 or above.
-        count: How many seeds, 0 or above.
+    Parameters
+    ----------
+    seed
+        The scenario's seed, 0 or above.
+    count
+        How many seeds, 0 or above.
 
-    Raises:
-        InputError: ``seed`` or ``count`` is negative.
+    Raises
+    ------
+    InputError
+        ``seed`` or ``count`` is negative.
 
     Source: NumPy, SeedSequence.spawn.
 
@@ -36,12 +41,17 @@ def generator(seed: int, *path: int | str) -> np.random.Generator:
 
     Two paths never share a stream: adding a part leaves the numbers of the others unchanged.
 
-    Args:
-        seed: The scenario's seed, 0 or above.
-        path: Where the stream is used, such as ``"arrivals", 3``.
+    Parameters
+    ----------
+    seed
+        The scenario's seed, 0 or above.
+    path
+        Where the stream is used, such as ``"arrivals", 3``.
 
-    Raises:
-        InputError: ``seed`` or an integer of ``path`` is negative.
+    Raises
+    ------
+    InputError
+        ``seed`` or an integer of ``path`` is negative.
 
     >>> float(generator(0, "arrivals").random()) == float(generator(0, "arrivals").random())
     True

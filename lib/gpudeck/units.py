@@ -113,17 +113,25 @@ def format_number(
 ) -> str:
     """Write a number the way a reader of the language expects it.
 
-    Args:
-        value: A finite number.
-        lang: ``"zh"`` or ``"en"``.
-        digits: Significant digits. Digits before the decimal point are always kept, so that 8152
-            stays 8152; zeros at the end of the fraction are dropped.
-        decimals: Digits after the point, kept even when zero, in place of ``digits``: for columns.
-        scale: ``"auto"`` writes 万 and 亿 in Chinese from 10,000 and thousands separators in
-            English; ``"compact"`` also K, M, B in English; ``"plain"`` neither.
+    Parameters
+    ----------
+    value
+        A finite number.
+    lang
+        ``"zh"`` or ``"en"``.
+    digits
+        Significant digits. Digits before the decimal point are always kept, so that 8152
+        stays 8152; zeros at the end of the fraction are dropped.
+    decimals
+        Digits after the point, kept even when zero, in place of ``digits``: for columns.
+    scale
+        ``"auto"`` writes 万 and 亿 in Chinese from 10,000 and thousands separators in
+        English; ``"compact"`` also K, M, B in English; ``"plain"`` neither.
 
-    Raises:
-        InputError: The value is not finite, or ``lang``, ``digits`` or ``scale`` is unknown.
+    Raises
+    ------
+    InputError
+        The value is not finite, or ``lang``, ``digits`` or ``scale`` is unknown.
 
     >>> format_number(8152, "zh"), format_number(8152, "en")
     ('8152', '8,152')
@@ -154,19 +162,31 @@ def format_quantity(
     A Latin symbol follows a digit after one space; Chinese follows, and is followed, without any:
     the gap between Chinese and Latin is the renderer's. ``%`` follows without a space.
 
-    Args:
-        value: A finite number, in ``unit``.
-        unit: A key of ``UNITS``.
-        lang: ``"zh"`` or ``"en"``.
-        digits: Significant digits, as for ``format_number``.
-        decimals: Digits after the point, in place of ``digits``.
-        scale: As for ``format_number``; ``"percent"`` writes the fraction 0.954 of unit ``1`` as 95%.
+    Parameters
+    ----------
+    value
+        A finite number, in ``unit``.
+    unit
+        A key of ``UNITS``.
+    lang
+        ``"zh"`` or ``"en"``.
+    digits
+        Significant digits, as for ``format_number``.
+    decimals
+        Digits after the point, in place of ``digits``.
+    scale
+        As for ``format_number``; ``"percent"`` writes the fraction 0.954, unit ``1``, as
+        95%.
 
-    Raises:
-        InputError: As for ``format_number``; an unknown unit; percent of another unit than ``1``.
+    Raises
+    ------
+    InputError
+        As for ``format_number``; an unknown unit; percent of another unit than ``1``.
 
-    >>> format_quantity(95.4, "%", "zh", digits=3), format_quantity(0.954, "1", "en", scale="percent")
-    ('95.4%', '95%')
+    >>> format_quantity(95.4, "%", "zh", digits=3)
+    '95.4%'
+    >>> format_quantity(0.954, "1", "en", scale="percent")
+    '95%'
     >>> format_quantity(123456, "GPU-hour", "zh"), format_quantity(123456, "GPU-hour", "en")
     ('12万GPU·时', '123,456 GPU-hours')
     >>> format_quantity(3350, "GB/s", "zh"), format_quantity(2.95, "USD/GPU-hour", "en", digits=3)
@@ -193,8 +213,10 @@ def format_quantity(
 def find_unit(unit: str) -> Unit:
     """Look a unit up.
 
-    Raises:
-        InputError: The unit is not in ``UNITS``.
+    Raises
+    ------
+    InputError
+        The unit is not in ``UNITS``.
 
     >>> find_unit("GiB").factor
     1073741824.0
@@ -208,15 +230,20 @@ def find_unit(unit: str) -> Unit:
 def convert(value: float, unit: str, to: str) -> float:
     """Convert a number between two units of one dimension.
 
-    Raises:
-        InputError: A unit is unknown, or the two measure different things.
+    Raises
+    ------
+    InputError
+        A unit is unknown, or the two measure different things.
 
     >>> convert(400, "Gbit/s", "GB/s"), convert(80, "GiB", "GB")
     (50.0, 85.89934592)
     """
     source, target = find_unit(unit), find_unit(to)
     if source.dimension != target.dimension:
-        msg = f"{unit!r} measures {source.dimension}, {to!r} measures {target.dimension}; allowed is one dimension"
+        msg = (
+            f"{unit!r} measures {source.dimension}, {to!r} measures {target.dimension};"
+            " allowed are two units of one dimension"
+        )
         raise InputError(msg)
     return value * source.factor / target.factor
 
