@@ -1,10 +1,25 @@
 """Fixtures that several test folders share."""
 
+import os
+import shutil
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn every skip into a failure where GPUDECK_NO_SKIP is set: there, nothing may be missing."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("GPUDECK_NO_SKIP"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped although GPUDECK_NO_SKIP is set: {report.longrepr}"
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +35,10 @@ def shared() -> Path:
     if not (folder / "oracles").is_dir():
         pytest.skip(f"needs the oracles and traces in {folder}: not part of the repository")
     return folder
+
+
+@pytest.fixture(scope="session")
+def poppler() -> None:
+    """The programs that read a PDF; skips without them."""
+    if not all(map(shutil.which, ("pdftotext", "pdfinfo", "pdffonts"))):
+        pytest.skip("needs pdftotext, pdfinfo and pdffonts: apt-get install poppler-utils")
