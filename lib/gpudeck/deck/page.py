@@ -24,6 +24,7 @@ HEADLINE_PX = 36
 _TOP_PX = 66  # padding, kicker
 _HEADLINE_LINE_PX = 44
 _LEAD_PX = 42
+_COVER_PX = 286
 _BOTTOM_PX = 78  # gap, source line, footer, padding
 
 
@@ -106,7 +107,9 @@ class Page:
     @property
     def slot(self) -> Slot:
         """Return the room for one piece of evidence in the page's layout."""
-        lines = 0 if self.text.layout == "cover" else count_headline_lines(self.headline)
+        if self.text.layout == "cover":
+            return Slot(WIDTH_PX - 2 * MARGIN_PX, _COVER_PX)
+        lines = count_headline_lines(self.headline)
         height = HEIGHT_PX - _TOP_PX - _BOTTOM_PX - lines * _HEADLINE_LINE_PX
         if self.text.lead and self.text.layout not in ("split", "code"):
             height -= _LEAD_PX

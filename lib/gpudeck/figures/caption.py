@@ -1,0 +1,40 @@
+"""What every picture asks of the page that shows it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Slot(Protocol):
+    """Room for one picture, in pixels."""
+
+    @property
+    def width_px(self) -> int:
+        """Width."""
+
+    @property
+    def height_px(self) -> int:
+        """Height."""
+
+
+class Captioned(Protocol):
+    """A slide: it gives a picture its id, its words, its description and its room."""
+
+    @property
+    def key(self) -> str:
+        """Prefix of all ids."""
+
+    @property
+    def title(self) -> str:
+        """Name of the picture, for those who cannot see it."""
+
+    @property
+    def alt(self) -> str:
+        """What the picture shows, for those who cannot see it."""
+
+    @property
+    def slot(self) -> Slot:
+        """Room for the picture."""
+
+    def label(self, name: str) -> str:
+        """Return a word of the picture."""

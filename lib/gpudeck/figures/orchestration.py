@@ -1,0 +1,280 @@
+"""The pictures of section 4: packing, batching, queues, fairness."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from gpudeck.figures.architecture import Block, architecture
+from gpudeck.figures.caption import Captioned
+from gpudeck.figures.flowchart import Step, flowchart
+from gpudeck.figures.pseudocode import pseudocode
+from gpudeck.figures.routing import Edge
+from gpudeck.figures.shapes import Box, Canvas, Share
+from gpudeck.figures.sheet import formula_sheet, table_sheet
+from gpudeck.figures.style import (
+    MEASURED,
+    MUTED,
+    SERIES,
+    USEFUL,
+    WAITING,
+    WASTE,
+    LineEnd,
+    label_line_ends,
+    name_axes,
+    new_figure,
+    svg_text,
+)
+from gpudeck.interval import band_of
+from gpudeck.models.scheduling import PackingCurves, PackingSnapshot
+
+# the page's argument runs from what is random to what is best: those two carry the roles
+POLICY_STYLE: dict[str, dict[str, object]] = {
+    "fgd": {"color": USEFUL, "linestyle": "-", "linewidth": 3.5},
+    "random": {"color": WASTE, "linestyle": (0, (5, 2)), "linewidth": 3},
+    "bestfit": {"color": SERIES[0].colour, "linestyle": SERIES[0].linestyle},
+    "packing": {"color": SERIES[1].colour, "linestyle": SERIES[1].linestyle},
+    "clustering": {"color": SERIES[4].colour, "linestyle": SERIES[4].linestyle},
+    "dotprod": {"color": SERIES[5].colour, "linestyle": SERIES[5].linestyle},
+    "most_allocated": {"color": SERIES[3].colour, "linestyle": SERIES[3].linestyle},
+    "least_allocated": {"color": SERIES[2].colour, "linestyle": SERIES[2].linestyle},
+}
+
+
+def draw_allocation(
+    curves: PackingCurves, published: Sequence[tuple[str, float, float]], page: Captioned
+) -> str:
+    """Draw allocated GPUs by arrived demand, one line a policy, published results as points.
+
+    Parameters
+    ----------
+    curves : PackingCurves
+        Simulated curves, one for each order of arrival.
+    published : sequence of (policy, arrived %, allocated %)
+        Published means.
+    page : Captioned
+        The page that shows it.
+    """
+    figure = new_figure(page.slot.width_px, page.slot.height_px)
+    axes = figure.subplots()
+    arrived = curves.arrived_pct
+    first = min(70, int(arrived[-1]) // 2)
+    _draw_bands(axes, arrived, {p: curves.allocated_pct[p] for p in curves.policies})
+    top = min(100.0, float(arrived[-1]))
+    axes.plot([first, top], [first, top], color=MUTED, linewidth=1.5, linestyle=(0, (2, 3)))
+    for policy, load, allocated in published:
+        if policy in curves.policies and first <= load <= arrived[-1]:
+            axes.plot(load, allocated, "o", color=MEASURED, markersize=6, zorder=5)
+    axes.set(xlim=(first, arrived[-1]), ylim=(first, 100))
+    name_axes(axes, page.label("x"), page.label("y"))
+    middle = first + 0.32 * (top - first)
+    axes.annotate(
+        page.label("everything"), (middle, middle), (-10, 10), textcoords="offset points",
+        ha="right", color=MUTED,
+    )  # fmt: skip
+    _annotate_published(axes, page, published, arrived)
+    _label_policies(axes, page, arrived, curves.allocated_pct)
+    return svg_text(figure, page.key, page.title, page.alt)
+
+
+def draw_fragmentation(curves: PackingCurves, page: Captioned) -> str:
+    """Draw fragmented GPUs by arrived demand, one line a policy."""
+    figure = new_figure(page.slot.width_px, page.slot.height_px)
+    axes = figure.subplots()
+    arrived = curves.arrived_pct
+    _draw_bands(axes, arrived, {p: curves.fragmented_pct[p] for p in curves.policies})
+    axes.set(xlim=(0, arrived[-1]), ylim=(0, None))
+    name_axes(axes, page.label("x"), page.label("y"))
+    _label_policies(axes, page, arrived, curves.fragmented_pct)
+    return svg_text(figure, page.key, page.title, page.alt)
+
+
+def draw_packing_model(page: Captioned) -> str:
+    """Set the packing model in formulas, each beside what it says."""
+    rows = (
+        ("node", r"r_n = (c_n,\; m_n,\; g_{n1},\,\ldots,\,g_{nG}),\quad 0 \leq g_{ni} \leq 1000"),
+        ("pod", r"d_t = (c_t,\; m_t,\; k_t,\; \mu_t),\quad \mu_t = 1000\;\;\mathrm{if}\;\;k_t > 1"),
+        (
+            "fits",
+            r"c_t \leq c_n\;\wedge\; m_t \leq m_n\;\wedge\;"
+            r" |\{\,i : g_{ni} \geq \mu_t\,\}| \geq k_t",
+        ),
+        ("left", r"R_m(n) = \sum_{i\,:\;g_{ni} < \mu_m} g_{ni}"),
+        ("otherwise", r"R_m(n) = \sum_{i} g_{ni}"),
+        ("fragment", r"F_n(M) = \sum_{m \in M} p_m\, R_m(n)"),
+        (
+            "objective",
+            r"n^{*} = \mathrm{arg\,min}_{\,n}\; \left[\,F_{n \ominus t}(M) - F_n(M)\,\right]",
+        ),
+        (
+            "score",
+            r"s_n = \lfloor\, 100\,\sigma\left((F_n - F_{n \ominus t})\,/\,1000\right) \rfloor",
+        ),
+    )
+    return formula_sheet(page.key, [(page.label(name), tex) for name, tex in rows])
+
+
+def draw_packing_architecture(snapshots: Sequence[PackingSnapshot], page: Captioned) -> str:
+    """Draw the way of a pod from queue to node, and below it nodes as the model left them.
+
+    Parameters
+    ----------
+    snapshots : sequence of PackingSnapshot
+        Three nodes after the placement.
+    page : Captioned
+        The page that shows it.
+    """
+    words = page.label
+    blocks = [
+        Block("queue", words("queue"), 0, 0, words("queue_detail"), tone="waiting"),
+        Block("filter", words("filter"), 1, 0, words("filter_detail")),
+        Block("score", words("score"), 2, 0, words("score_detail"), tone="useful"),
+        Block("bind", words("bind"), 3, 0, words("bind_detail")),
+    ]
+    edges = [
+        Edge("queue", "filter"),
+        Edge("filter", "score"),
+        Edge("score", "bind"),
+    ]
+    for column, snapshot in enumerate(snapshots):
+        blocks.append(
+            Block(
+                f"node{column}",
+                snapshot.title,
+                column,
+                1,
+                kind="node",
+                content=lambda canvas, room, node=snapshot: _draw_node(canvas, room, node, page),
+            )
+        )
+    blocks.append(Block("typical", words("typical"), 3, 1, words("typical_detail"), tone="quiet"))
+    return architecture(
+        blocks,
+        edges,
+        key=page.key,
+        title=page.title,
+        description=page.alt,
+        width_px=page.slot.width_px,
+        height_px=page.slot.height_px,
+        row_weights=(2, 5),
+    )
+
+
+def _draw_node(canvas: Canvas, room: Box, node: PackingSnapshot, page: Captioned) -> None:
+    """Draw one node's GPUs as squares and its CPU and memory as bars, filled as allocated."""
+    bars_px = 56
+    count = len(node.gpu_used)
+    columns = min(4, count)
+    rows = -(-count // columns)
+    gap = 8
+    size = min(
+        (room.width - gap * (columns - 1)) / columns,
+        (room.height - bars_px - gap * rows) / rows,
+    )
+    for number, used in enumerate(node.gpu_used):
+        row, column = divmod(number, columns)
+        x, y = room.x + column * (size + gap), room.y + row * (size + gap)
+        canvas.gpu(x, y, size, [Share(used)] if used else [])
+    names = (("cpu", node.cpu_used), ("memory", node.memory_used))
+    for number, (name, used) in enumerate(names):
+        y = room.bottom - bars_px + 14 + 28 * number
+        canvas.text(room.x, y, f"{page.label(name)}")
+        bar = Box(room.x + 72, y - 8, room.width - 72 - 52, 16)
+        canvas.rect(bar, "#E5EAEE")
+        canvas.rect(Box(bar.x, bar.y, bar.width * used, bar.height), WAITING)
+        canvas.text(room.right, y, f"{used:.0%}", anchor="end")
+
+
+def draw_fgd_flow(page: Captioned) -> tuple[str, str]:
+    """Return FGD as pseudocode and as a flow chart."""
+    words = page.label
+    code = pseudocode(
+        words("code").split("\n"),
+        key=f"{page.key}-code",
+        title=page.title,
+        description="",
+        marked=(8,),
+    )
+    steps = [
+        Step("start", words("start"), 0, 0, "start"),
+        Step("feasible", words("feasible"), 0, 1, "decision"),
+        Step("fail", words("fail"), 1, 1, "end", "waste"),
+        Step("try", words("try"), 0, 2),
+        Step("delta", words("delta"), 0, 3, tone="useful"),
+        Step("best", words("best"), 0, 4),
+        Step("place", words("place"), 0, 5, "end"),
+    ]
+    edges = [
+        Edge("start", "feasible"),
+        Edge("feasible", "fail", words("no")),
+        Edge("feasible", "try", words("yes")),
+        Edge("try", "delta"),
+        Edge("delta", "best"),
+        Edge("best", "place"),
+    ]
+    chart = flowchart(
+        steps,
+        edges,
+        key=page.key,
+        title=page.title,
+        description=page.alt,
+        width_px=page.slot.width_px,
+        height_px=page.slot.height_px,
+        gutter_y_px=26,
+        column_weights=(5, 2),
+        row_weights=(3, 6, 4, 3, 4, 3),
+    )
+    return code, chart
+
+
+def draw_published_table(rows: Sequence[Sequence[str]], page: Captioned) -> str:
+    """Set published and computed values side by side, formatted cells given."""
+    header = ("policy", "published", "computed", "interval", "error", "tolerance")
+    return table_sheet(page.title, [page.label(name) for name in header], rows, marked=0)
+
+
+def _draw_bands(
+    axes: Axes, arrived: NDArray[np.int64], curves: dict[str, NDArray[np.float64]]
+) -> None:
+    for policy, samples in curves.items():
+        style = POLICY_STYLE[policy]
+        band = band_of(samples)
+        axes.fill_between(arrived, band.low, band.high, color=style["color"], alpha=0.22, lw=0)
+        axes.plot(arrived, band.mean, **style)  # type: ignore[arg-type]
+
+
+def _annotate_published(
+    axes: Axes,
+    page: Captioned,
+    published: Sequence[tuple[str, float, float]],
+    arrived: NDArray[np.int64],
+) -> None:
+    """Name the black points once, at the lowest curve, where there is room below."""
+    shown = [point for point in published if point[0] == "random" and point[1] <= arrived[-1]]
+    if shown:
+        _, load, allocated = shown[len(shown) * 3 // 4]
+        axes.annotate(
+            page.label("published"), (load, allocated), (0, -26), textcoords="offset points",
+            ha="center", color=MEASURED,
+        )  # fmt: skip
+
+
+def _label_policies(
+    axes: Axes,
+    page: Captioned,
+    arrived: NDArray[np.int64],
+    curves: dict[str, NDArray[np.float64]],
+) -> None:
+    ends = [
+        LineEnd(
+            float(arrived[-1]),
+            float(samples[:, -1].mean()),
+            f"{page.label(policy)}  {samples[:, -1].mean():.1f}%",
+            str(POLICY_STYLE[policy]["color"]),
+        )
+        for policy, samples in curves.items()
+    ]
+    label_line_ends(axes, ends, size_px=17)
