@@ -134,7 +134,8 @@ def _apply(data: dict[str, Any], override: str) -> KeyPath:
 
 
 def _set(override: str) -> str:
-    return f"--set {override if len(override) <= 80 else override[:79] + '…'}"
+    short = override if len(override) <= 80 else f"{override[:79]}…"
+    return f"--set {short if short.isprintable() else ascii(short)}"
 
 
 def _children(holder: Any) -> list[str]:
@@ -178,7 +179,8 @@ def _place(keys: KeyPath, document: Document, changed: dict[KeyPath, str]) -> st
 
 def _explain(error: ValidationError, document: Document, changed: dict[KeyPath, str]) -> str:
     details = error.errors(include_url=False)
-    first = details[0]
+    # a misspelt key is also a missing one: the misspelling is the cause
+    first = min(details, key=lambda detail: detail["type"] != "extra_forbidden")
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
     return _explain_one(first, document, changed) + more
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 WIDTH = 100
+WIDEST_TEXT = 200
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 _NOT_TEXT = {"true", "false", "null"}
 
@@ -99,7 +100,7 @@ def _text_words(metadata: list[Any]) -> str:
             return "a file name of letters, digits, '_', '-' and '.'"
         return "1 to 64 characters of a-z, 0-9 and '-', not '-' at an end"
     longest = next(item.max_length for item in metadata if isinstance(item, MaxLen))
-    return f"1 to {longest} visible characters"
+    return f"1 to {longest} visible characters" if longest <= WIDEST_TEXT else "a name or path"
 
 
 def _model_lines(model: BaseModel, indent: int, *, commented: bool) -> Iterator[str]:
