@@ -62,7 +62,10 @@ class Composite:
     rise: int
 
 
-SUBSCRIPT = {chr(0x2080 + digit): Composite(str(digit), 0.62, -140) for digit in range(10)}
+SUBSCRIPT = {
+    character: Composite(base, 0.62, -140)
+    for character, base in zip("₀₁₂₃₄₅₆₇₈₉ᵢⱼₖₘₙₚₛₜₓ", "0123456789ijkmnpstx", strict=True)
+}
 # Also ¹ ² ³, which the font has: beside ours they would stand higher and bolder than the rest.
 SUPERSCRIPT = {
     character: Composite(base, 0.62, 330)

@@ -9,7 +9,7 @@ FONTS = Path(__file__).resolve().parents[3] / "notebooks" / "fonts"
 FILES = ("deck400.ttf", "deck700.ttf", "deck400.woff2", "deck700.woff2")
 FIGURE_SYMBOLS = (
     "−µ·×≤≥≈±°%‰…—–“”‘’ΣσαβλμρΔΩ√∈∞→←↑↓⇒①⑳▸▶■□●○✓✗«»"
-    "₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻，。、；：？！（）《》\u00a0\u2009\u202f"
+    "₀₁₂₃₄₅₆₇₈₉ᵢₙₜ⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻，。、；：？！（）《》\u00a0\u2009\u202f"
 )
 
 

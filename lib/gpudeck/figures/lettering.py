@@ -1,0 +1,160 @@
+"""Measured text: how wide a line is in the deck's own font, and where Chinese and Latin may break."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+from matplotlib.ft2font import FT2Font, LoadFlags
+
+from gpudeck.errors import InputError
+
+FAMILY = "Noto Sans SC"
+TEXT_MIN_PX = 16
+LINE_HEIGHT = 1.3
+# Above the baseline, in ems: the middle of capitals, digits and Chinese characters alike.
+MIDDLE_EM = 0.365
+
+_NO_LINE_START = set("，。、；：？！）》〉」』】〕”’…—·％%℃,.;:?!)]}°")
+_NO_LINE_END = set("（《〈「『【〔“‘([{")
+_CHINESE = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff]")
+_LATIN = re.compile(r"[0-9A-Za-z]")
+_TOKEN = re.compile(
+    r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60\u3000-\u303f“”‘’…—]|[^\S\n]+|"
+    r"[^\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60\u3000-\u303f“”‘’…—]+"
+)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Text that fits: its lines and the size they are set in."""
+
+    lines: tuple[str, ...]
+    size_px: float
+
+    @property
+    def height_px(self) -> float:
+        """Height of the block of lines."""
+        return len(self.lines) * self.size_px * LINE_HEIGHT
+
+
+def font_path(weight: int) -> Path:
+    """The deck's font file of one weight, 400 or 700.
+
+    Raises:
+        InputError: the file is not there.
+    """
+    path = Path(__file__).resolve().parents[3] / "notebooks" / "fonts" / f"deck{weight}.ttf"
+    if not path.is_file():
+        msg = f"font {path} is missing: work in a checkout of the repository, weights 400 and 700"
+        raise InputError(msg)
+    return path
+
+
+@cache
+def _font(weight: int) -> FT2Font:
+    return FT2Font(str(font_path(weight)))
+
+
+@cache
+def _advance_em(character: str, weight: int) -> float:
+    font = _font(weight)
+    if not font.get_char_index(ord(character)):
+        msg = (
+            f"character {character!r} (U+{ord(character):04X}) is not in the deck's fonts: "
+            "choose another, or add it in notebooks/fonts/subset_fonts.py and run that"
+        )
+        raise InputError(msg)
+    return font.load_char(ord(character), LoadFlags.NO_SCALE).horiAdvance / font.units_per_EM
+
+
+def text_width_px(text: str, size_px: float, weight: int = 400) -> float:
+    """Width of one line, with the thin gap that browsers set between Chinese and Latin.
+
+    >>> text_width_px("算力", 20)
+    40.0
+    """
+    gaps = sum(
+        bool((_CHINESE.match(a) and _LATIN.match(b)) or (_LATIN.match(a) and _CHINESE.match(b)))
+        for a, b in pairwise(text)
+    )
+    return size_px * (sum(_advance_em(c, weight) for c in text) + gaps / 8)
+
+
+def _pieces(paragraph: str) -> list[str]:
+    """The unbreakable pieces of a paragraph, with punctuation tied to what it belongs to."""
+    pieces: list[str] = []
+    for token in _TOKEN.findall(paragraph):
+        tied = bool(pieces) and (token[0] in _NO_LINE_START or pieces[-1][-1] in _NO_LINE_END)
+        if tied:
+            pieces[-1] += token
+        else:
+            pieces.append(token)
+    return pieces
+
+
+def _fill(pieces: list[str], width_px: float, size_px: float, weight: int) -> list[str]:
+    """Fill lines greedily; a piece wider than the line stands alone."""
+    lines, line = [], ""
+    for piece in pieces:
+        if line.strip() and text_width_px((line + piece).rstrip(), size_px, weight) > width_px:
+            lines.append(line.strip())
+            line = piece
+        else:
+            line += piece
+    return [*lines, line.strip()]
+
+
+def wrap(text: str, width_px: float, size_px: float, weight: int = 400) -> tuple[str, ...]:
+    r"""Break text into as few lines as the width allows, then make the lines about equally long.
+
+    Breaks between any two Chinese characters and at Latin spaces; no line begins with closing
+    punctuation or ends with an opening one. "\n" breaks always.
+
+    Raises:
+        InputError: a word is wider than the line.
+
+    >>> wrap("集群调度，公平控制。", 88, 16)
+    ('集群调度，', '公平控制。')
+    """
+    lines: list[str] = []
+    for paragraph in text.split("\n"):
+        pieces = _pieces(paragraph)
+        best = _fill(pieces, width_px, size_px, weight)
+        narrow = width_px
+        while narrow > width_px / 2:
+            narrow -= size_px / 4
+            tighter = _fill(pieces, narrow, size_px, weight)
+            too_wide = any(text_width_px(line, size_px, weight) > narrow for line in tighter)
+            if too_wide or len(tighter) > len(best):
+                break
+            best = tighter
+        lines += best
+    for line in lines:
+        if text_width_px(line, size_px, weight) > width_px + 0.01:
+            msg = f"text {line!r} is wider than {width_px:g} px at {size_px:g} px: shorten or widen"
+            raise InputError(msg)
+    return tuple(lines)
+
+
+def fit(text: str, width_px: float, height_px: float, size_px: float, weight: int = 400) -> Fitted:
+    """Text wrapped into a rectangle, set smaller where it must be, never below 16 px.
+
+    Raises:
+        InputError: it does not fit even at 16 px.
+    """
+    size = max(size_px, TEXT_MIN_PX)
+    while size >= TEXT_MIN_PX:
+        try:
+            fitted = Fitted(wrap(text, width_px, size, weight), size)
+        except InputError:
+            fitted = None
+        if fitted and fitted.height_px <= height_px + 0.01:
+            return fitted
+        size -= 1
+    msg = (
+        f"text {text!r} does not fit {width_px:g} by {height_px:g} px at {TEXT_MIN_PX} px: "
+        "shorten it or make its box larger"
+    )
+    raise InputError(msg)
