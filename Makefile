@@ -15,8 +15,8 @@ help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 14
 
 setup: $(INSTALLED) ## Install everything into .venv and look for a Chromium
-	@$(BIN)/python -c 'from gpudeck.deck.browser import find_browser; find_browser(install=True) or exit(1)' ||
-	  echo "make setup: no Chromium, so no PDF for now: install one, or name it in GPUDECK_BROWSER" >&2
+	@$(BIN)/python -c 'from gpudeck.deck.browser import HINT, find_browser as find; \
+	  exit(None if find(install=True) else f"make setup: {HINT}")' || true
 
 deck: setup ## Build the default scenario into export/default/zh and export/default/en
 	@$(BIN)/gpudeck build --lang both

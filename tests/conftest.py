@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Turn every skip into a failure where GPUDECK_NO_SKIP is set: there, nothing may be missing."""
+    """Turn every skip into a failure with GPUDECK_NO_SKIP set: nothing may be missing there."""
     report = yield
     if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("GPUDECK_NO_SKIP"):
         report.outcome = "failed"

@@ -1,0 +1,66 @@
+"""All checks of the deck, from its sources to what a browser shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gpudeck.deck import notebook
+from gpudeck.deck.browser import HINT, find_browser, launch
+from gpudeck.deck.checks.claims import check_claims, check_pages, compare_facts
+from gpudeck.deck.checks.finding import Finding
+from gpudeck.deck.checks.layout import check_layout
+from gpudeck.deck.checks.notebooks import check_notebooks
+from gpudeck.deck.checks.texts import check_texts
+from gpudeck.deck.outline import NOTEBOOKS
+from gpudeck.scenario import read_scenario
+
+EXPORT = NOTEBOOKS.parent / "export"
+
+
+def run_checks(
+    scenario: str, langs: Sequence[str], *, browser: bool, out: Path | None = None
+) -> list[Finding]:
+    """Check notebooks, texts and a built deck, and return what is wrong or still pending.
+
+    Parameters
+    ----------
+    scenario : str
+        Name or path of the scenario whose build is checked.
+    langs : sequence of str
+        The languages whose build is checked; notebooks and texts are always checked in all.
+    browser : bool
+        Whether to look for overflow in a real browser.
+    out : Path, optional
+        The folder that the deck was built into; `export/<scenario>` without it.
+    """
+    scenario_id = read_scenario(scenario).id
+    folder = out or EXPORT / scenario_id
+    findings = [*check_notebooks(), *check_texts()]
+    built = {lang: folder / lang for lang in langs if (folder / lang / "deck.html").is_file()}
+    for lang in langs:
+        if lang not in built:
+            message = f"is not built; run gpudeck build --scenario {scenario} --lang {lang}"
+            findings.append(Finding("pages", str(folder / lang), message))
+    records: dict[str, list[dict[str, Any]]] = {}
+    for lang, place in built.items():
+        records[lang] = notebook.records(notebook.read(place / "deck.ipynb"))
+        html = (place / "deck.html").read_text(encoding="utf-8")
+        findings += check_pages(html, records[lang], lang)
+        findings += check_claims(records[lang], lang, scenario_id)
+    if len(records) > 1:
+        findings += compare_facts(records["zh"], records["en"])
+    return [*findings, *(_look(built) if browser and built else [])]
+
+
+def _look(built: Mapping[str, Path]) -> list[Finding]:
+    executable = find_browser()
+    if executable is None:
+        return [Finding("layout", "browser", HINT)]
+    with launch(executable) as started:
+        return [
+            finding
+            for lang, place in built.items()
+            for finding in check_layout(started, place / "deck.html", lang)
+        ]
