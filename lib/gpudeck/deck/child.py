@@ -70,21 +70,32 @@ class Child:
         return self._read_fd
 
     def read(self) -> tuple[list[Message], bool]:
-        """Wait for messages; return them and whether the child has ended.
-
-        Raises
-        ------
-        BuildError
-            When the child was killed or crashed: the message ends with its last words.
-        """
+        """Wait for messages; return them and whether they were the last: then call `end`."""
         chunk = os.read(self._read_fd, CHUNK_BYTES)
         self._rest += chunk
         *lines, rest = bytes(self._rest).split(b"\n")
         self._rest = bytearray(rest)
         messages = [json.loads(line) for line in lines]
-        if not chunk:
-            self._bury()
         return messages, not chunk
+
+    def end(self) -> None:
+        """Wait for the process to end.
+
+        Raises
+        ------
+        BuildError
+            When it was killed or crashed: the message ends with its last words.
+        """
+        status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        self._log.seek(0)
+        words = self._log.read().decode(errors="replace").strip().splitlines()
+        self._close()
+        if status == 0:
+            return
+        how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+        last = f": {words[-1].strip()}" if status > 0 and words else ""
+        msg = f"{self.name}: its process died ({how}){last}"
+        raise BuildError(msg)
 
     def kill(self, grace_s: float = 0.0) -> None:
         """End the child and all that it started; with `grace_s` it may tidy up first."""
@@ -108,18 +119,6 @@ class Child:
             return os.waitpid(self.pid, options)[0] == self.pid
         except ChildProcessError:
             return True
-
-    def _bury(self) -> None:
-        status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        self._log.seek(0)
-        words = self._log.read().decode(errors="replace").strip().splitlines()
-        self._close()
-        if status == 0:
-            return
-        how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-        last = f": {words[-1].strip()}" if status > 0 and words else ""
-        msg = f"{self.name}: its process died ({how}){last}"
-        raise BuildError(msg)
 
     def _close(self) -> None:
         os.close(self._read_fd)
@@ -225,19 +224,15 @@ class Pool:
 
     def _hear(self, selector: selectors.BaseSelector, child: Any) -> None:
         on_message, on_end = self._running[child]
-        fileno = child.fileno()
-        try:
-            messages, ended = child.read()
-        except BuildError:
-            del self._running[child]
-            raise
-        if ended:
-            selector.unregister(fileno)
-            del self._running[child]
+        messages, ended = child.read()
         for message in messages:
             raise_reported(message)
             on_message(message)
         if ended:
+            # before its pipe is closed: an epoll forgets no pipe of which a sibling has a copy
+            selector.unregister(child)
+            del self._running[child]
+            child.end()
             on_end()
 
 

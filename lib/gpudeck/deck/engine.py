@@ -89,7 +89,8 @@ def run_cells(cells: Sequence[Cell], folder: Path, send: Send) -> None:
         record.start(index)
         count = shell.execution_count
         result = shell.run_cell(source, store_history=True)
-        failed = not result.success
+        # a page that cannot be shown fails too, though IPython only prints the reason
+        failed = not result.success or record.has_error()
         for cell, outputs in record.take():
             mine = {"count": count, "failed": failed} if cell == index else {}
             send({"cell": cell, "outputs": outputs, **mine})
@@ -138,6 +139,9 @@ class _Record:
         for name in ("stdout", "stderr"):
             if text := self.printed.pop(name, ""):
                 self._append({"output_type": "stream", "name": name, "text": text})
+
+    def has_error(self) -> bool:
+        return any(out["output_type"] == "error" for out in self.outputs[self.cell])
 
     def clear(self, wait: bool) -> None:
         self.flush()
@@ -280,9 +284,8 @@ def _execute(manager: NotebookExecutionManager, kernel_name: str, **_: Any) -> N
     name = str(manager.nb.metadata.get("papermill", {}).get("input_path") or "notebook")
     child = Child(name, lambda send: run_cells(cells, Path.cwd(), send))
     waiting = iter(cells)
-    current: int | None = None
+    ended = False
     try:
-        ended = False
         while not ended:
             messages, ended = child.read()
             for message in messages:
@@ -290,6 +293,7 @@ def _execute(manager: NotebookExecutionManager, kernel_name: str, **_: Any) -> N
                     index = next(waiting)[0]
                     manager.cell_start(manager.nb.cells[index], index)
                 _store(manager, message)
+        child.end()
     finally:
         child.kill()
 
