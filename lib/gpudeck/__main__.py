@@ -1,0 +1,5 @@
+"""`python -m gpudeck` is `gpudeck`."""
+
+from gpudeck.cli import main
+
+main()
