@@ -7,7 +7,7 @@ Run it again whenever tests/unit/figures/test_fonts.py names a character that is
 
 Licence: SIL Open Font License 1.1 (OFL.txt beside this file). Its Reserved Font Name is 'Source';
 a modified font may therefore keep the family name "Noto Sans SC", which does not contain it.
-Modified here: cut to a subset, and given the small glyphs of `COMPOSITES` and `SPACES_EM`, which
+Modified here: cut to a subset, and given the glyphs of `COMPOSITES`, `SPACES_EM` and ⌊ ⌋ ⌈ ⌉, which
 Noto Sans SC lacks (it has, for one, no subscript digits).
 """
 
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 from fontTools.ttLib.tables._g_l_y_f import (
@@ -55,11 +56,16 @@ TECHNICAL = "阈熵弈孪赝黏坍瓴鲸噪榫耦拮掣踵攫冗羁缜骤瞬刹�
 
 @dataclass(frozen=True)
 class Composite:
-    """A glyph made of another one: scaled about the origin, then moved up, in thousandths of an em."""
+    """A glyph made of another one: scaled about the origin, then moved up.
+
+    `rise` and `bearing` are thousandths of an em. A bearing puts so much space on both sides in
+    place of the base's own.
+    """
 
     base: str
-    scale: float
-    rise: int
+    scale: float = 1
+    rise: int = 0
+    bearing: int | None = None
 
 
 SUBSCRIPT = {
@@ -71,9 +77,10 @@ SUPERSCRIPT = {
     character: Composite(base, 0.62, 330)
     for character, base in zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+−", strict=True)
 }
-COMPOSITES = (
-    SUBSCRIPT | SUPERSCRIPT | {"▸": Composite("▶", 0.6, 150), "✗": Composite("×", 1.3, -90)}
-)
+# In Noto Sans SC these are as wide as a Chinese character: "2×" and "GPU·h" would fall apart.
+NARROW = {sign: Composite(sign, bearing=60) for sign in "×±÷·"}
+MARKS = {"▸": Composite("▶", 0.6, 150), "✗": Composite("×", 1.3, -90)}
+COMPOSITES = SUBSCRIPT | SUPERSCRIPT | NARROW | MARKS
 SPACES_EM = {"\u2006": 1 / 6, "\u2009": 1 / 5, "\u200a": 1 / 10, "\u202f": 1 / 5}
 
 
@@ -102,38 +109,64 @@ def add_composites(font: TTFont) -> None:
     em = font["head"].unitsPerEm
     additions = {}
     for character, composite in COMPOSITES.items():
+        name, scale = names[ord(composite.base)], composite.scale
+        advance, bearing = (round(value * scale) for value in widths[name])
         part = GlyphComponent()
-        part.glyphName = names[ord(composite.base)]
+        part.glyphName = name
         part.x, part.y = 0, round(composite.rise * em / 1000)
-        part.transform = [[composite.scale, 0], [0, composite.scale]]
+        part.transform = [[scale, 0], [0, scale]]
         part.flags = UNSCALED_COMPONENT_OFFSET
+        if composite.bearing is not None:
+            side = round(composite.bearing * em / 1000)
+            ink = round((glyphs[name].xMax - glyphs[name].xMin) * scale)
+            part.x, advance, bearing = side - bearing, ink + 2 * side, side
         glyph = Glyph()
         glyph.numberOfContours = -1
         glyph.components = [part]
-        advance, bearing = widths[part.glyphName]
-        additions[character] = (
-            glyph,
-            round(advance * composite.scale),
-            round(bearing * composite.scale),
-        )
+        additions[character] = (glyph, advance, bearing)
     for character, width_em in SPACES_EM.items():
         additions[character] = (Glyph(), round(width_em * em), 0)
     for character, (glyph, advance, bearing) in additions.items():
-        name = f"deck{ord(character):04X}"
-        glyphs[name] = glyph
-        widths[name] = (advance, bearing)
-        for table in font["cmap"].tables:
-            if table.isUnicode():
-                table.cmap[ord(character)] = name
+        add_glyph(font, character, glyph, advance, bearing)
     font.setGlyphOrder(glyphs.glyphOrder)
+
+
+def add_floor_and_ceiling(font: TTFont) -> None:
+    """Draw ⌊ ⌋ ⌈ ⌉: as high as [ and as thick as |."""
+    names, glyphs = font.getBestCmap(), font["glyf"]
+    square, bar = glyphs[names[ord("[")]], glyphs[names[ord("|")]]
+    thick, (low, high) = bar.xMax - bar.xMin, (square.yMin, square.yMax)
+    left, right = square.xMin, square.xMax
+    for character in "⌊⌋⌈⌉":
+        stem = left if character in "⌊⌈" else right - thick
+        foot = low if character in "⌊⌋" else high - thick
+        pen = TTGlyphPen(None)
+        for x0, y0, x1, y1 in ((stem, low, stem + thick, high), (left, foot, right, foot + thick)):
+            pen.moveTo((x0, y0))
+            for corner in ((x0, y1), (x1, y1), (x1, y0)):
+                pen.lineTo(corner)
+            pen.closePath()
+        add_glyph(font, character, pen.glyph(), right + left, left)
+    font.setGlyphOrder(glyphs.glyphOrder)
+
+
+def add_glyph(font: TTFont, character: str, glyph: Glyph, advance: int, bearing: int) -> None:
+    """Put one glyph into the font under a name of its own."""
+    name = f"deck{ord(character):04X}"
+    font["glyf"][name] = glyph
+    font["hmtx"][name] = (advance, bearing)
+    for table in font["cmap"].tables:
+        if table.isUnicode():
+            table.cmap[ord(character)] = name
 
 
 def subset(source: Path, characters: set[str]) -> TTFont:
     """Cut one weight to the characters, keeping kerning and half-width punctuation."""
     font = TTFont(source, recalcTimestamp=False)
     options = Options()
-    # No `tnum`: the font has none, and needs none: its ten digits have one width.
-    options.layout_features = ["kern", "mark", "ccmp", "locl", "liga", "halt", "palt"]
+    # `pwid` has the narrow quotation marks of English text (font-variant-east-asian:
+    # proportional-width). No `tnum`: the font has none, and needs none: its ten digits have one width.
+    options.layout_features = ["kern", "mark", "ccmp", "liga", "halt", "palt", "pwid"]
     options.drop_tables += ["vhea", "vmtx", "BASE", "STAT"]
     options.name_IDs = [0, 1, 2, 3, 4, 5, 6, 13, 14]
     options.hinting = False
@@ -144,6 +177,7 @@ def subset(source: Path, characters: set[str]) -> TTFont:
     subsetter.populate(text="".join(sorted(characters | bases)))
     subsetter.subset(font)
     add_composites(font)
+    add_floor_and_ceiling(font)
     return font
 
 

@@ -100,7 +100,7 @@ def _conflicts(points: Sequence[Point], obstacles: Sequence[Box], used: Sequence
         for other in used:
             if near.overlaps(other):
                 along = (area.width > area.height) == (other.width > other.height)
-                cost += 100 + 4 * max(near.shared(other)) if along else 60
+                cost += 400 + 4 * max(near.shared(other)) if along else 60
     return cost
 
 

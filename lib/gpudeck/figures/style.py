@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-import matplotlib
+import matplotlib as mpl
+from cycler import cycler
 from matplotlib import font_manager, rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -35,6 +36,31 @@ PANEL = "#F6F8FA"
 
 TEXT_PX = 16
 CONTRAST_MIN = 4.5
+
+
+@dataclass(frozen=True)
+class SeriesStyle:
+    """How one further series is drawn: never by its hue alone."""
+
+    colour: str
+    linestyle: str | tuple[int, tuple[int, ...]]
+    marker: str
+
+    def line(self) -> dict[str, object]:
+        """Keyword arguments for `Axes.plot`."""
+        return {"color": self.colour, "linestyle": self.linestyle, "marker": self.marker}
+
+
+# The rest of Okabe and Ito's colours, less yellow (invisible on white), then dark neutrals.
+SERIES = (
+    SeriesStyle("#009E73", "--", "s"),
+    SeriesStyle("#CC79A7", "-.", "^"),
+    SeriesStyle("#E69F00", (0, (1, 1)), "D"),
+    SeriesStyle("#56B4E9", (0, (6, 2, 1, 2, 1, 2)), "v"),
+    SeriesStyle("#4B5563", (0, (8, 3)), "P"),
+    SeriesStyle("#7A4B8C", (0, (3, 2)), "X"),
+)
+
 
 _RC = {
     "font.family": FAMILY,
@@ -65,6 +91,7 @@ _RC = {
     "axes.axisbelow": True,
     "axes.unicode_minus": True,
     "axes.xmargin": 0.02,
+    "axes.prop_cycle": cycler(color=[USEFUL, *(series.colour for series in SERIES)]),
     "grid.color": RULE,
     "grid.linewidth": 1,
     "xtick.color": MUTED,
@@ -86,30 +113,6 @@ _RC = {
     "savefig.facecolor": "none",
     "svg.fonttype": "none",
 }
-
-
-@dataclass(frozen=True)
-class SeriesStyle:
-    """How one further series is drawn: never by its hue alone."""
-
-    colour: str
-    linestyle: str | tuple[int, tuple[int, ...]]
-    marker: str
-
-    def line(self) -> dict[str, object]:
-        """Keyword arguments for `Axes.plot`."""
-        return {"color": self.colour, "linestyle": self.linestyle, "marker": self.marker}
-
-
-# The rest of Okabe and Ito's colours, less yellow (invisible on white), then dark neutrals.
-SERIES = (
-    SeriesStyle("#009E73", "--", "s"),
-    SeriesStyle("#CC79A7", "-.", "^"),
-    SeriesStyle("#E69F00", (0, (1, 1)), "D"),
-    SeriesStyle("#56B4E9", (0, (6, 2, 1, 2, 1, 2)), "v"),
-    SeriesStyle("#4B5563", (0, (8, 3)), "P"),
-    SeriesStyle("#7A4B8C", (0, (3, 2)), "X"),
-)
 
 
 @dataclass(frozen=True)
@@ -177,13 +180,13 @@ def bar_style(colour: str) -> dict[str, object]:
 
 def use_style() -> None:
     """Set matplotlib up for the deck; calling it again changes nothing."""
-    matplotlib.use("Agg")
+    mpl.use("Agg")
     known = {entry.fname for entry in font_manager.fontManager.ttflist}
     for weight in (400, 700):
         path = str(font_path(weight))
         if path not in known:
             font_manager.fontManager.addfont(path)
-    matplotlib.rcParams.update(_RC)
+    mpl.rcParams.update(_RC)
 
 
 def new_figure(width_px: int, height_px: int) -> Figure:
