@@ -14,7 +14,7 @@ from gpudeck.errors import InputError
 from gpudeck.units import UNITS
 
 KINDS = {
-    "vendor-spec": "the maker says so",
+    "vendor-spec": "a specification, at the maker's or repeated by others: the source tells",
     "published-measurement": "measured by others and published",
     "our-measurement": "measured in this project",
     "derived": "computed from other figures",
