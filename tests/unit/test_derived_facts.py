@@ -150,6 +150,13 @@ def test_measured_bus_bandwidth_stays_below_the_link(gpu: str, link: str) -> Non
     assert 0.7 * find_link(link).direction_gb_s < measured < find_link(link).direction_gb_s
 
 
+def test_bus_bandwidth_follows_from_the_time_of_an_all_reduce() -> None:
+    rows = read_table("network").of("NCCL-8xA100")
+    seconds = convert(rows["allreduce_time_16gib_us"].number, "us", "s")
+    bus_gb_s = convert(16, "GiB", "GB") / seconds * 2 * 7 / 8
+    assert rows["allreduce_busbw_16gib_ring_gb_s"].number == pytest.approx(bus_gb_s, abs=0.01)
+
+
 def test_measured_copies_stay_below_the_link() -> None:
     network = read_table("network")
     for link, attribute in (
