@@ -1,11 +1,17 @@
 """Fixtures that several test folders share."""
 
+import fcntl
 import os
+import pickle
 import shutil
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
+from gpudeck.deck.browser import HINT, find_browser
+from gpudeck.deck.build import BuiltDeck, build_deck
+from gpudeck.scenario import read_scenario
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -42,3 +48,27 @@ def poppler() -> None:
     """The programs that read a PDF; skips without them."""
     if not all(map(shutil.which, ("pdftotext", "pdfinfo", "pdffonts"))):
         pytest.skip("needs pdftotext, pdfinfo and pdffonts: apt-get install poppler-utils")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The path of a Chromium; skips without one."""
+    found = find_browser()
+    if found is None:
+        pytest.skip(HINT)
+    return found
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BuiltDeck]:
+    """The default deck in both languages, built once for all test processes."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with (folder / "built.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        kept = folder / "built.pickle"
+        if not kept.exists():
+            decks = build_deck(read_scenario("default"), ("zh", "en"), out=folder / "built")
+            kept.write_bytes(pickle.dumps({deck.lang: deck for deck in decks}))
+        return pickle.loads(kept.read_bytes())

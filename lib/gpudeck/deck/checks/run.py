@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gpudeck.deck import notebook
 from gpudeck.deck.browser import HINT, find_browser, launch
+from gpudeck.deck.build import EXPORT, FACTS
 from gpudeck.deck.checks.claims import check_claims, check_pages, compare_facts
 from gpudeck.deck.checks.finding import Finding
 from gpudeck.deck.checks.layout import check_layout
 from gpudeck.deck.checks.notebooks import check_notebooks
 from gpudeck.deck.checks.texts import check_texts
-from gpudeck.deck.outline import NOTEBOOKS
+from gpudeck.deck.publish import HTML
 from gpudeck.scenario import read_scenario
-
-EXPORT = NOTEBOOKS.parent / "export"
 
 
 def run_checks(
@@ -38,15 +37,15 @@ def run_checks(
     scenario_id = read_scenario(scenario).id
     folder = out or EXPORT / scenario_id
     findings = [*check_notebooks(), *check_texts()]
-    built = {lang: folder / lang for lang in langs if (folder / lang / "deck.html").is_file()}
+    built = {lang: folder / lang for lang in langs if (folder / lang / HTML).is_file()}
     for lang in langs:
         if lang not in built:
             message = f"is not built; run gpudeck build --scenario {scenario} --lang {lang}"
             findings.append(Finding("pages", str(folder / lang), message))
     records: dict[str, list[dict[str, Any]]] = {}
     for lang, place in built.items():
-        records[lang] = notebook.records(notebook.read(place / "deck.ipynb"))
-        html = (place / "deck.html").read_text(encoding="utf-8")
+        records[lang] = json.loads((place / FACTS).read_text(encoding="utf-8"))["pages"]
+        html = (place / HTML).read_text(encoding="utf-8")
         findings += check_pages(html, records[lang], lang)
         findings += check_claims(records[lang], lang, scenario_id)
     if len(records) > 1:
@@ -62,5 +61,5 @@ def _look(built: Mapping[str, Path]) -> list[Finding]:
         return [
             finding
             for lang, place in built.items()
-            for finding in check_layout(started, place / "deck.html", lang)
+            for finding in check_layout(started, place / HTML, lang)
         ]
