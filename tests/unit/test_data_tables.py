@@ -83,7 +83,9 @@ def test_every_source_is_used_and_has_an_address() -> None:
 def test_a_figure_from_memory_is_marked() -> None:
     for name in NAMES:
         for row in read_table(name):
-            if re.search(r"from memory|not confirmed|could not be read|assumed as", row.locator):
+            if re.search(
+                r"from memory|not confirmed|could not be read|assumed as|no listing", row.locator
+            ):
                 assert row.kind == "unverified", row
 
 
