@@ -1,7 +1,10 @@
 """The command line: help, exit statuses, and one line for each mistake."""
 
+import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -146,8 +149,49 @@ def test_help_comes_without_the_library() -> None:
         "from gpudeck.cli import main\n"
         "try: main(['build', '--help'])\n"
         "except SystemExit: pass\n"
-        "heavy = {'numpy', 'numba', 'matplotlib', 'nbformat', 'yaml'}\n"
-        "sys.exit(', '.join(sorted(heavy & set(sys.modules))))\n"
+        "heavy = {'numpy', 'numba', 'matplotlib', 'nbformat', 'yaml', 'babel'}\n"
+        "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or 0)\n"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
+
+
+def test_facts_of_a_page_that_is_pending() -> None:
+    ran = run("facts", "--page", "rdma", "--json", "--lang", "en")
+    assert ran.returncode == 0, ran.stderr
+    page = json.loads(ran.stdout)
+    assert (page["page"], page["number"], page["lang"]) == ("rdma", 15, "en")
+    assert page["pending"] is True
+    assert page["facts"] == []
+    assert "not yet computed" in run("facts", "--page", "15").stdout
+
+
+def test_build_writes_where_it_is_told(tmp_path: Path) -> None:
+    ran = run("build", "--pages", "15", "--lang", "en", "--no-pdf", "--out", str(tmp_path / "deck"))
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout == f"{tmp_path}/deck/en/deck.html\n"
+    assert (tmp_path / "deck" / "en" / "deck.html").stat().st_size > 10**5
+
+
+def test_build_into_a_file_is_the_users_mistake(tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    ran = run("build", "--pages", "15", "--no-pdf", "--out", str(tmp_path / "taken"))
+    assert ran.returncode == 2
+    assert ran.stderr.startswith(f"error: output folder {tmp_path}/taken ")
+    assert ran.stderr.count("\n") == 1
+
+
+def test_interrupted_build_ends_with_130_and_leaves_nothing(tmp_path: Path) -> None:
+    arguments = ["build", "--pages", "15", "--lang", "en", "--no-pdf", "--out", str(tmp_path / "o")]
+    with subprocess.Popen(
+        [sys.executable, "-m", "gpudeck", *arguments], stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        until_s = time.monotonic() + 60
+        # the notebooks have run and the HTML is being written
+        while not list(tmp_path.rglob("deck.ipynb")) and time.monotonic() < until_s:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == "error: interrupted\n"
+    assert process.returncode == 130
+    assert not list(tmp_path.rglob("*.html"))
