@@ -1,6 +1,8 @@
-"""The scenario in a few facts: what the cover says of the fleet."""
+"""What a scenario says of itself, as facts for the cover."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from gpudeck.fact import Fact, function_name
 from gpudeck.scenario.cluster import Cluster
@@ -8,41 +10,34 @@ from gpudeck.scenario.schema import Scenario
 
 
 def describe_fleet(scenario: Scenario, cluster: Cluster, lang: str) -> tuple[Fact, ...]:
-    """Return name, origin, date and size of the scenario's fleet.
+    """Return title, origin, size and date of a scenario, and how many tenants share it.
 
     Parameters
     ----------
     scenario : Scenario
-        The scenario.
+        What the reader chose.
     cluster : Cluster
         Its nodes and pods, from `scenario.cluster_tables`.
     lang : str
-        "zh" or "en", the language of the names.
-
-    Returns
-    -------
-    tuple of Fact
-        `scenario`, `origin`, `date` (text); `nodes`, `gpus`, `pods`, `tenants` (counts).
+        Language of title and origin, "zh" or "en".
     """
-    values: dict[str, str | int] = {
-        "scenario": scenario.title.in_language(lang),
-        "origin": scenario.origin.note.in_language(lang),
-        "date": scenario.date.isoformat(),
-        "nodes": len(cluster.nodes),
-        "gpus": int(cluster.nodes.gpus.sum()),
-        "pods": len(cluster.pods),
-        "tenants": len(scenario.tenants),
+    demand = scenario.cluster
+    origin = scenario.origin.note.in_language(lang)
+    if demand.trace is not None:
+        # the note was written for the tables: a trace speaks for itself
+        size = "" if cluster.origin == "measured" else f" → {len(cluster.nodes)}"
+        origin = f"{Path(demand.node_list).stem}{size}, {Path(demand.pod_list).stem}"
+    values: dict[str, tuple[int | str, str]] = {
+        "scenario": (scenario.title.in_language(lang), ""),
+        "origin": (origin, ""),
+        "gpus": (cluster.nodes.gpu_count, "count"),
+        "nodes": (len(cluster.nodes), "count"),
+        "pods": (len(cluster.pods), "count"),
+        "tenants": (len(scenario.tenants), "count"),
+        "date": (scenario.date.isoformat(), ""),
     }
     made_by = function_name(describe_fleet)
     return tuple(
-        Fact(
-            key,
-            value,
-            "text" if isinstance(value, str) else "count",
-            "scenario",
-            scenario.id,
-            made_by,
-            decimals=0,
-        )
-        for key, value in values.items()
+        Fact(key, value, unit, "scenario", scenario.id, made_by)
+        for key, (value, unit) in values.items()
     )

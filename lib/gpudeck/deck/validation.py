@@ -1,0 +1,90 @@
+"""Holds every model to published results: what was published, what we compute, how far apart."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from gpudeck.errors import InputError
+from gpudeck.tables import Row, read_table
+
+Compute = Callable[[Sequence[Row]], dict[str, float]]
+
+# table in data/published → the function that computes its rows, imported when it is needed
+MODELS = {"packing": "gpudeck.models.scheduling.published.compute_published"}
+
+
+@dataclass(frozen=True)
+class Validation:
+    """One published result beside what the model computes.
+
+    `error` is computed − published, `tolerance` the largest error that passes, all in `unit`.
+    """
+
+    id: str
+    model: str
+    published: float
+    computed: float
+    tolerance: float
+    unit: str
+    source: str
+
+    @property
+    def error(self) -> float:
+        """Computed − published."""
+        return self.computed - self.published
+
+    @property
+    def ok(self) -> bool:
+        """Whether the error is within the tolerance."""
+        return abs(self.error) <= self.tolerance
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row as a JSON-able dictionary."""
+        return asdict(self) | {"error": self.error, "ok": self.ok}
+
+
+def validate_models() -> tuple[Validation, ...]:
+    """Compute every published result that a model is held to.
+
+    Raises
+    ------
+    InputError
+        When a table of published results is wrong, or a model leaves one of its rows out.
+    """
+    return tuple(
+        result
+        for table, function in MODELS.items()
+        for result in compare(table, read_table(f"published/{table}").rows, _import(function))
+    )
+
+
+def compare(model: str, rows: Sequence[Row], compute: Compute) -> tuple[Validation, ...]:
+    """Compare published rows with what `compute` returns for them, by id.
+
+    Raises
+    ------
+    InputError
+        When a row has no range, which is the tolerance, or is not computed.
+    """
+    computed = compute(rows)
+    results = []
+    for row in rows:
+        if row.id not in computed or row.low is None or row.high is None:
+            what = "is not computed" if row.id not in computed else "has no low and high"
+            msg = f"data/published/{model}.csv: {row.id} {what}; each row needs both"
+            raise InputError(msg)
+        tolerance = max(row.high - row.number, row.number - row.low)
+        sources = ";".join(row.sources)
+        results.append(
+            Validation(row.id, model, row.number, computed[row.id], tolerance, row.unit, sources)
+        )
+    return tuple(results)
+
+
+def _import(function: str) -> Compute:
+    module, _, name = function.rpartition(".")
+    compute: Compute = getattr(importlib.import_module(module), name)
+    return compute
