@@ -165,7 +165,7 @@ def subset(source: Path, characters: set[str]) -> TTFont:
     font = TTFont(source, recalcTimestamp=False)
     options = Options()
     # `pwid` has the narrow quotation marks of English text (font-variant-east-asian:
-    # proportional-width). No `tnum`: the font has none, and needs none: its ten digits have one width.
+    # proportional-width). There is no `tnum`, and no need: all ten digits have one width.
     options.layout_features = ["kern", "mark", "ccmp", "liga", "halt", "palt", "pwid"]
     options.drop_tables += ["vhea", "vmtx", "BASE", "STAT"]
     options.name_IDs = [0, 1, 2, 3, 4, 5, 6, 13, 14]

@@ -1,10 +1,11 @@
-"""Formulas as outlines: set by matplotlib, shown without a mathematics font and without a script."""
+"""Formulas as outlines: set by matplotlib, shown without a mathematics font or a script."""
 
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.font_manager import FontProperties
 from matplotlib.path import Path
 from matplotlib.textpath import TextToPath
+from numpy.typing import NDArray
 
 from gpudeck.errors import InputError
 from gpudeck.figures.svg import frame, number
@@ -15,19 +16,26 @@ _MARGIN_PX = 2
 
 
 def formula_svg(tex: str, key: str, size_px: float, title: str = "") -> str:
-    r"""A line of TeX mathematics as SVG paths, standing on the baseline of the text around it.
+    r"""Return a line of TeX mathematics as SVG paths that stand on the baseline around them.
 
     The colour is the surrounding text's. The alternative text is the title or, without one, the
     TeX itself.
 
-    Args:
-        tex: mathematics without dollar signs, in the subset that matplotlib's mathtext knows.
-        key: prefix of all ids, unique in the page.
-        size_px: font size, px.
-        title: how one would read the formula aloud.
+    Parameters
+    ----------
+    tex
+        mathematics without dollar signs, in the subset that matplotlib's mathtext knows.
+    key
+        prefix of all ids, unique in the page.
+    size_px
+        font size, px.
+    title
+        how one would read the formula aloud.
 
-    Raises:
-        InputError: mathtext cannot read the formula, or the key cannot begin an id.
+    Raises
+    ------
+    InputError
+        mathtext cannot read the formula, or the key cannot begin an id.
 
     >>> "<path" in formula_svg(r"\frac{a}{b}", "ratio", 24, "a over b")
     True
@@ -37,7 +45,9 @@ def formula_svg(tex: str, key: str, size_px: float, title: str = "") -> str:
     with rc_context({"mathtext.default": "normal"}):
         try:
             vertices, codes = setter.get_text_path(font, f"${tex}$", ismath=True)
-            width, height, descent = setter.get_text_width_height_descent(f"${tex}$", font, True)
+            width, height, descent = setter.get_text_width_height_descent(
+                f"${tex}$", font, ismath=True
+            )
         except ValueError as error:
             msg = f"formula {key!r}: {tex!r} is not mathematics that mathtext reads: {error}"
             raise InputError(msg) from error
@@ -55,8 +65,8 @@ def formula_svg(tex: str, key: str, size_px: float, title: str = "") -> str:
     )
 
 
-def _path_data(vertices, codes) -> str:
-    """A matplotlib path as the `d` of an SVG path."""
+def _path_data(vertices: NDArray[np.float64], codes: NDArray[np.uint8]) -> str:
+    """Return a matplotlib path as the `d` of an SVG path."""
     letters = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C"}
     parts = []
     for points, code in Path(vertices, codes).iter_segments(simplify=False, curves=True):

@@ -1,4 +1,4 @@
-"""Measured text: how wide a line is in the deck's own font, and where Chinese and Latin may break."""
+"""Measured text: how wide a line is in the deck's own font, and where it may break."""
 
 import re
 from dataclasses import dataclass
@@ -41,10 +41,12 @@ class Fitted:
 
 
 def font_path(weight: int) -> Path:
-    """The deck's font file of one weight, 400 or 700.
+    """Return the deck's font file of one weight, 400 or 700.
 
-    Raises:
-        InputError: the file is not there.
+    Raises
+    ------
+    InputError
+        the file is not there.
     """
     path = Path(__file__).resolve().parents[3] / "notebooks" / "fonts" / f"deck{weight}.ttf"
     if not path.is_file():
@@ -71,7 +73,7 @@ def _advance_em(character: str, weight: int) -> float:
 
 
 def text_width_px(text: str, size_px: float, weight: int = 400) -> float:
-    """Width of one line, with the thin gap that browsers set between Chinese and Latin.
+    """Return the width of one line in px, thin gaps between Chinese and Latin included.
 
     >>> text_width_px("算力", 20)
     40.0
@@ -84,7 +86,7 @@ def text_width_px(text: str, size_px: float, weight: int = 400) -> float:
 
 
 def _pieces(paragraph: str) -> list[str]:
-    """The unbreakable pieces of a paragraph, with punctuation tied to what it belongs to."""
+    """Return the unbreakable pieces of a paragraph, punctuation tied to what it belongs to."""
     pieces: list[str] = []
     for token in _TOKEN.findall(paragraph):
         tied = bool(pieces) and (token[0] in _NO_LINE_START or pieces[-1][-1] in _NO_LINE_END)
@@ -127,8 +129,10 @@ def wrap(text: str, width_px: float, size_px: float, weight: int = 400) -> tuple
     Breaks between any two Chinese characters and at Latin spaces; no line begins with closing
     punctuation or ends with an opening one. "\n" breaks always.
 
-    Raises:
-        InputError: a word is wider than the line.
+    Raises
+    ------
+    InputError
+        a word is wider than the line.
 
     >>> wrap("集群调度，公平控制。", 88, 16)
     ('集群调度，', '公平控制。')
@@ -145,10 +149,12 @@ def wrap(text: str, width_px: float, size_px: float, weight: int = 400) -> tuple
 
 
 def fit(text: str, width_px: float, height_px: float, size_px: float, weight: int = 400) -> Fitted:
-    """Text wrapped into a rectangle, set smaller where it must be, never below 16 px.
+    """Wrap text into a rectangle, set smaller where it must be, never below 16 px.
 
-    Raises:
-        InputError: it does not fit even at 16 px.
+    Raises
+    ------
+    InputError
+        it does not fit even at 16 px.
     """
     size = max(size_px, TEXT_MIN_PX)
     while size >= TEXT_MIN_PX:

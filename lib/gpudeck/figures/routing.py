@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from itertools import pairwise, product
 
 from gpudeck.errors import InputError
+from gpudeck.figures.geometry import Box, Point, stroke_box
 from gpudeck.figures.lettering import LINE_HEIGHT, TEXT_MIN_PX, text_width_px
-from gpudeck.figures.shapes import STROKE_PX, Box, Canvas, Point, stroke_box
+from gpudeck.figures.shapes import STROKE_PX, Canvas
 from gpudeck.figures.style import MUTED
 
 LEAD_PX = 16
@@ -91,7 +92,7 @@ def _length(points: Sequence[Point]) -> float:
 
 
 def _conflicts(points: Sequence[Point], obstacles: Sequence[Box], used: Sequence[Box]) -> float:
-    """Return the cost of what a way meets: boxes never, lines along it dearly, crossings a little."""
+    """Return the cost of what a way meets: boxes most, lines along it less, crossings least."""
     cost = 0.0
     for start, end in pairwise(points):
         area = stroke_box(start, end, STROKE_PX)

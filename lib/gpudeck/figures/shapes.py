@@ -1,4 +1,4 @@
-"""The diagram grammar: a GPU is a square, a node a rounded box, a job a bar, bytes an arrow's width.
+"""The diagram grammar: GPU a square, node a rounded box, job a bar, bytes an arrow's width.
 
 A `Canvas` collects shapes in pixels, y down, and refuses to become a picture while a line crosses
 a text, two texts touch, or something stands outside.
@@ -6,10 +6,12 @@ a text, two texts touch, or something stands outside.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 from xml.sax.saxutils import escape
 
 from gpudeck.errors import InputError
+from gpudeck.figures.geometry import Box, Point, polyline, rounded, stroke_box
 from gpudeck.figures.lettering import (
     FAMILY,
     LINE_HEIGHT,
@@ -33,11 +35,12 @@ from gpudeck.figures.style import (
 )
 from gpudeck.figures.svg import frame, number
 
+__all__ = ["TONES", "Anchor", "Box", "Canvas", "Point", "Share", "Tone", "bytes_width_px"]
+
 STROKE_PX = 1.75
 GRID_PX = 8
 CORNER_PX = 8
 
-Point = tuple[float, float]
 Tone = Literal["plain", "quiet", "useful", "waste", "waiting", "dark"]
 Anchor = Literal["start", "middle", "end"]
 
@@ -53,60 +56,6 @@ TONES: dict[str, tuple[str, str, str]] = {
 
 
 @dataclass(frozen=True)
-class Box:
-    """A rectangle on the canvas: left, top, width and height in pixels."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-    @property
-    def right(self) -> float:
-        """The x of its right edge."""
-        return self.x + self.width
-
-    @property
-    def bottom(self) -> float:
-        """The y of its lower edge."""
-        return self.y + self.height
-
-    @property
-    def centre(self) -> Point:
-        """Its middle."""
-        return (self.x + self.width / 2, self.y + self.height / 2)
-
-    def grown(self, margin_px: float) -> "Box":
-        """The rectangle with a margin around it (or, if negative, inside it)."""
-        double = 2 * margin_px
-        return Box(
-            self.x - margin_px, self.y - margin_px, self.width + double, self.height + double
-        )
-
-    def overlaps(self, other: "Box") -> bool:
-        """Whether the two have an area in common."""
-        return (
-            self.x < other.right
-            and other.x < self.right
-            and self.y < other.bottom
-            and other.y < self.bottom
-        )
-
-    def shared(self, other: "Box") -> tuple[float, float]:
-        """Return the width and the height that two overlapping rectangles have in common."""
-        return (
-            min(self.right, other.right) - max(self.x, other.x),
-            min(self.bottom, other.bottom) - max(self.y, other.y),
-        )
-
-    def side(self, name: str, share: float = 0.5) -> Point:
-        """A point of an edge: left, right, top or bottom, at a share of its length."""
-        if name in ("left", "right"):
-            return (self.x if name == "left" else self.right, self.y + share * self.height)
-        return (self.x + share * self.width, self.y if name == "top" else self.bottom)
-
-
-@dataclass(frozen=True)
 class Share:
     """A part of a GPU that one tenant or purpose holds."""
 
@@ -115,15 +64,8 @@ class Share:
     text: str = ""
 
 
-def stroke_box(start: Point, end: Point, width_px: float) -> Box:
-    """The area that a horizontal or vertical (else: its bounding) stroke covers."""
-    left, right = sorted((start[0], end[0]))
-    top, bottom = sorted((start[1], end[1]))
-    return Box(left, top, right - left, bottom - top).grown(width_px / 2)
-
-
 def bytes_width_px(bytes_: float, bytes_at_widest: float, widest_px: float = 24) -> float:
-    """The width of an arrow for a number of bytes, in proportion, at least 1.5 px.
+    """Return the width of an arrow for a number of bytes: in proportion, at least 1.5 px.
 
     >>> bytes_width_px(50, 100)
     12.0
@@ -152,7 +94,7 @@ class Canvas:
         width_px: float = STROKE_PX,
         dashed: bool = False,
     ) -> Box:
-        """A rectangle; a dashed stroke marks what is planned, absent or only logical."""
+        """Draw a rectangle; a dashed stroke marks what is planned, absent or only logical."""
         look = f' stroke="{stroke}" stroke-width="{number(width_px)}"' if stroke != "none" else ""
         look += ' stroke-dasharray="6 4"' if dashed else ""
         radius = f' rx="{number(radius_px)}"' if radius_px else ""
@@ -165,7 +107,7 @@ class Canvas:
         return box
 
     def path(self, data: str, fill: str = "none", stroke: str = "none", extra: str = "") -> None:
-        """Any other shape, by SVG path data."""
+        """Draw any other shape, by SVG path data."""
         look = f' stroke="{stroke}" stroke-width="{STROKE_PX}"' if stroke != "none" else ""
         self._body.append(f'<path d="{data}" fill="{fill}"{look}{extra}/>')
 
@@ -178,10 +120,10 @@ class Canvas:
         *,
         dashed: bool = False,
     ) -> None:
-        """A straight line."""
+        """Draw a straight line."""
         dashes = ' stroke-dasharray="6 4"' if dashed else ""
         self._body.append(
-            f'<path d="{_points(start, end)}" fill="none" stroke="{colour}" '
+            f'<path d="{polyline(start, end)}" fill="none" stroke="{colour}" '
             f'stroke-width="{number(width_px)}"{dashes}/>'
         )
         self._strokes.append(stroke_box(start, end, width_px))
@@ -197,10 +139,12 @@ class Canvas:
         colour: str = INK,
         anchor: Anchor = "start",
     ) -> Box:
-        """One line of text; y is the middle of its letters. Returns the area it covers.
+        """Write one line of text, y being the middle of its letters; return the area it covers.
 
-        Raises:
-            InputError: the text is smaller than 16 px.
+        Raises
+        ------
+        InputError
+            the text is smaller than 16 px.
         """
         if size_px < TEXT_MIN_PX:
             msg = f"text {text!r} at {size_px:g} px: figure text is at least {TEXT_MIN_PX} px"
@@ -227,10 +171,12 @@ class Canvas:
         colour: str = INK,
         anchor: Anchor = "middle",
     ) -> None:
-        """Text wrapped into a box, set smaller where it must be; centred from top to bottom.
+        """Write text wrapped into a box, set smaller where it must be; centred from top to bottom.
 
-        Raises:
-            InputError: it does not fit at 16 px.
+        Raises
+        ------
+        InputError
+            it does not fit at 16 px.
         """
         fitted = fit(text, box.width, box.height, size_px, weight)
         x = {"start": box.x, "middle": box.centre[0], "end": box.right}[anchor]
@@ -258,10 +204,12 @@ class Canvas:
         radius_px: float = CORNER_PX,
         dashed: bool = False,
     ) -> Box:
-        """A labelled box: the name in bold, and below it what it does, both measured to fit.
+        """Draw a box with its name in bold and, below, what it does, both measured to fit.
 
-        Raises:
-            InputError: the text does not fit at 16 px.
+        Raises
+        ------
+        InputError
+            the text does not fit at 16 px.
         """
         fill, stroke, ink = TONES[tone]
         self.rect(box, fill, stroke, radius_px=radius_px, dashed=dashed)
@@ -280,7 +228,7 @@ class Canvas:
         return box
 
     def node(self, box: Box, text: str = "", *, tone: Tone = "quiet") -> Box:
-        """A server: a rounded box with its name at the top left. Returns the room left inside."""
+        """Draw a server, a rounded box named at the top left; return the room left inside."""
         fill, stroke, ink = TONES[tone]
         self.rect(box, fill, stroke, radius_px=1.5 * CORNER_PX)
         inner = box.grown(-1.5 * GRID_PX)
@@ -300,18 +248,27 @@ class Canvas:
         upright: bool = True,
         stroke: str = INK,
     ) -> Box:
-        """A GPU: a square, filled from below (or from the left) by the shares that tenants hold.
+        """Draw a GPU: a square, filled from below or from the left by what its tenants hold.
 
-        Args:
-            x, y: its left upper corner, px.
-            size_px: its edge, px.
-            shares: fractions of the whole, at most 1 together; waste is hatched.
-            slices: hardware partitions to mark with thin lines (7 for MIG); none if 0.
-            upright: fill from below; otherwise from the left, in columns.
-            stroke: colour of its edge.
+        Parameters
+        ----------
+        x, y
+            its left upper corner, px.
+        size_px
+            its edge, px.
+        shares
+            fractions of the whole, at most 1 together; waste is hatched.
+        slices
+            hardware partitions to mark with thin lines (7 for MIG); none if 0.
+        upright
+            fill from below; otherwise from the left, in columns.
+        stroke
+            colour of its edge.
 
-        Raises:
-            InputError: the shares exceed the whole, or a share's text does not fit into it.
+        Raises
+        ------
+        InputError
+            the shares exceed the whole, or a share's text does not fit into it.
         """
         total = sum(share.fraction for share in shares)
         if total > 1 + 1e-9 or any(share.fraction < 0 for share in shares):
@@ -333,17 +290,15 @@ class Canvas:
             taken += length
         for index in range(1, slices):
             at = index * size_px / slices
-            ends = (
-                ((x, y + at), (x + size_px, y + at))
-                if upright
-                else ((x + at, y), (x + at, y + size_px))
-            )
-            self.path(_points(*ends), stroke=PAPER if at < taken else RULE)
+            ends = ((x, y + at), (x + size_px, y + at))
+            if not upright:
+                ends = ((x + at, y), (x + at, y + size_px))
+            self.path(polyline(*ends), stroke=PAPER if at < taken else RULE)
         self.rect(square, stroke=stroke, radius_px=2)
         return square
 
     def job(self, box: Box, text: str = "", colour: str = USEFUL, *, hollow: bool = False) -> Box:
-        """A job: a bar. Its name stands inside if it fits; a hollow bar is work lost or not begun."""
+        """Draw a job, a bar named where the name fits; hollow is work lost or not begun."""
         fill = tint(colour, 0.12) if hollow else self._fill(colour)
         self.rect(
             box,
@@ -365,7 +320,7 @@ class Canvas:
         colour: str = MUTED,
         dashed: bool = False,
     ) -> None:
-        """An arrow along the points, corners rounded; its width may stand for bytes."""
+        """Draw an arrow along the points, corners rounded; its width may stand for bytes."""
         head = max(10.0, 1.6 * width_px)
         *before, last = points
         tail = before[-1]
@@ -374,21 +329,21 @@ class Canvas:
         neck = (last[0] - along[0] * head, last[1] - along[1] * head)
         dashes = ' stroke-dasharray="6 4"' if dashed else ""
         self._body.append(
-            f'<path d="{_rounded([*before, neck], CORNER_PX)}" fill="none" stroke="{colour}" '
+            f'<path d="{rounded([*before, neck], CORNER_PX)}" fill="none" stroke="{colour}" '
             f'stroke-width="{number(width_px)}"{dashes}/>'
         )
         half = max(5.0, width_px * 0.9)
         across = (-along[1] * half, along[0] * half)
         left = (neck[0] + across[0], neck[1] + across[1])
         right = (neck[0] - across[0], neck[1] - across[1])
-        self.path(f"{_points(left, last, right)}Z", fill=colour)
-        for start, end in zip(points, points[1:], strict=False):
+        self.path(f"{polyline(left, last, right)}Z", fill=colour)
+        for start, end in pairwise(points):
             self._strokes.append(stroke_box(start, end, width_px))
 
     def label(
         self, x: float, y: float, text: str, *, anchor: Anchor = "middle", colour: str = MUTED
     ) -> Box:
-        """A note beside an arrow or a mark, in a shade that reads on white."""
+        """Write a note beside an arrow or a mark, in a shade that reads on white."""
         return self.text(x, y, text, TEXT_MIN_PX, colour=text_colour(colour), anchor=anchor)
 
     def texts(self) -> list[Box]:
@@ -396,7 +351,7 @@ class Canvas:
         return [area for area, _ in self._texts]
 
     def free(self, area: Box) -> bool:
-        """Whether an area is inside the canvas and crosses no text, border or arrow so far."""
+        """Tell whether an area is inside the canvas and crosses no text, border or arrow so far."""
         canvas = Box(0, 0, self.width_px, self.height_px)
         inside = (
             area.x >= 0
@@ -407,10 +362,12 @@ class Canvas:
         return inside and not any(area.overlaps(other) for other in [*self._strokes, *self.texts()])
 
     def svg(self, key: str, title: str, description: str) -> str:
-        """The finished picture as one line of SVG.
+        """Return the finished picture as one line of SVG.
 
-        Raises:
-            InputError: a text is outside, meets another, or is crossed by a line.
+        Raises
+        ------
+        InputError
+            a text is outside, meets another, or is crossed by a line.
         """
         self._check()
         defs = "".join(_hatch(colour) for colour in sorted(self._hatches))
@@ -461,32 +418,9 @@ class Canvas:
 
 
 def _hatch(colour: str) -> str:
-    """A pattern of stripes, so that waste is told without its hue."""
+    """Return a pattern of stripes, so that waste is told without its hue."""
     return (
         f'<pattern id="hatch-{colour[1:]}" width="8" height="8" patternUnits="userSpaceOnUse" '
         f'patternTransform="rotate(45)"><rect width="8" height="8" fill="{colour}"/>'
         '<path d="M0 0V8" stroke="#FFFFFF" stroke-opacity="0.55" stroke-width="3"/></pattern>'
     )
-
-
-def _points(*points: Point) -> str:
-    return "M" + "L".join(f"{number(x)} {number(y)}" for x, y in points)
-
-
-def _rounded(points: Sequence[Point], radius_px: float) -> str:
-    """Path data through the points with rounded corners."""
-    data = _points(points[0])
-    for before, corner, after in zip(points, points[1:], points[2:], strict=False):
-        cut = []
-        for other in (before, after):
-            length = max(abs(other[0] - corner[0]) + abs(other[1] - corner[1]), 1e-9)
-            step = min(radius_px, length / 2) / length
-            cut.append(
-                (
-                    corner[0] + (other[0] - corner[0]) * step,
-                    corner[1] + (other[1] - corner[1]) * step,
-                )
-            )
-        (ax, ay), (bx, by) = cut
-        data += f"L{number(ax)} {number(ay)}Q{number(corner[0])} {number(corner[1])} {number(bx)} {number(by)}"
-    return data + "L" + " ".join(number(value) for value in points[-1])

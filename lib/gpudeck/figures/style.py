@@ -1,4 +1,4 @@
-"""The look of every chart: type, colours with fixed roles, direct labels, and SVG out of matplotlib.
+"""The look of every chart: type, colours with fixed roles, direct labels, SVG from matplotlib.
 
 One unit is one pixel of the 1280 by 720 canvas: figures are `px / 72` inches at 72 dots an inch,
 so that a font size of 16 is 16 px on the slide.
@@ -47,7 +47,7 @@ class SeriesStyle:
     marker: str
 
     def line(self) -> dict[str, object]:
-        """Keyword arguments for `Axes.plot`."""
+        """Return keyword arguments for `Axes.plot`."""
         return {"color": self.colour, "linestyle": self.linestyle, "marker": self.marker}
 
 
@@ -126,7 +126,7 @@ class LineEnd:
 
 
 def contrast(colour: str, background: str = PAPER) -> float:
-    """Contrast ratio of two colours, from 1 to 21.
+    """Return the contrast ratio of two colours, from 1 to 21.
 
     Source: Web Content Accessibility Guidelines 2.2, "contrast ratio" and "relative luminance".
 
@@ -144,7 +144,7 @@ def contrast(colour: str, background: str = PAPER) -> float:
 
 @cache
 def text_colour(colour: str, background: str = PAPER) -> str:
-    """The colour itself, or the nearest darker one that text may have on the background.
+    """Return the colour itself, or the nearest darker one that text may have on the background.
 
     >>> contrast(WASTE) < 4.5 <= contrast(text_colour(WASTE))
     True
@@ -159,22 +159,22 @@ def text_colour(colour: str, background: str = PAPER) -> str:
 
 @cache
 def text_on(fill: str) -> str:
-    """White or ink, whichever reads better on the fill.
+    """Return white, ink or black: the first that text on the fill can be read in.
 
     >>> text_on(USEFUL), text_on(WASTE)
-    ('#FFFFFF', '#1F2328')
+    ('#FFFFFF', '#000000')
     """
-    return PAPER if contrast(PAPER, fill) >= CONTRAST_MIN else INK
+    return next(ink for ink in (PAPER, INK, "#000000") if contrast(ink, fill) >= CONTRAST_MIN)
 
 
 @cache
 def tint(colour: str, strength: float = 0.12) -> str:
-    """The colour thinned with white to a strength from 0 (white) to 1 (itself)."""
+    """Return the colour thinned with white to a strength from 0 (white) to 1 (itself)."""
     return to_hex([1 - strength * (1 - channel) for channel in to_rgb(colour)])
 
 
 def bar_style(colour: str) -> dict[str, object]:
-    """Keyword arguments for `Axes.bar`: the role's fill, with waste hatched, so that hue is not alone."""
+    """Return keyword arguments for `Axes.bar`; waste is hatched, so that hue is not alone."""
     return {"color": colour, "hatch": "//" if colour == WASTE else ""}
 
 
@@ -190,7 +190,7 @@ def use_style() -> None:
 
 
 def new_figure(width_px: int, height_px: int) -> Figure:
-    """An empty figure of the slot's size; call `.subplots()` on it.
+    """Return an empty figure of the slot's size; call `.subplots()` on it.
 
     It is unknown to pyplot, so that no notebook shows it twice and nothing stays open.
     """
@@ -201,7 +201,7 @@ def new_figure(width_px: int, height_px: int) -> Figure:
 
 
 def name_axes(axes: Axes, x: str = "", y: str = "") -> None:
-    """Name the quantities and units: y lies flat above its axis, x at the right end below its own."""
+    """Name quantities and units: y flat above its axis, x at the right end below its own."""
     axes.set_title(y, loc="left")
     axes.set_xlabel(x, loc="right")
 
@@ -246,8 +246,10 @@ def label_line_ends(
     Call it last: the limits of the axes have to be final. Labels come in a darker shade of the
     line's colour where contrast asks for it; one that had to move is tied to its line.
 
-    Raises:
-        InputError: the labels are smaller than 16 px.
+    Raises
+    ------
+    InputError
+        the labels are smaller than 16 px.
     """
     if size_px < TEXT_PX:
         msg = f"size_px = {size_px:g}: labels are at least {TEXT_PX} px"
@@ -268,7 +270,9 @@ def label_line_ends(
         )
         for end in ends
     ]
-    _lay_out(axes.figure)
+    figure = axes.get_figure(root=True)
+    assert figure is not None, "axes of no figure have no pixels"
+    _lay_out(figure)
     frame_box = axes.get_window_extent()
     wanted = [float(axes.transData.transform((end.x, end.y))[1]) for end in ends]
     heights = [size_px * 1.25 * (end.text.count("\n") + 1) for end in ends]
@@ -280,13 +284,12 @@ def label_line_ends(
 
 def _lay_out(figure: Figure) -> None:
     """Fit the axes into the figure now, once: laying out again when saving costs a third more."""
-    figure.set_layout_engine(TightLayoutEngine(pad=0.3))
-    figure.get_layout_engine().execute(figure)
+    TightLayoutEngine(pad=0.3).execute(figure)
     figure.set_layout_engine("none")
 
 
 def _tie(axes: Axes, end: LineEnd, moved_px: float, gap_px: float) -> None:
-    """A thin line from a curve's end to its label, where the two are not level or not close."""
+    """Draw a thin line from a curve's end to its label where they are not level or close."""
     end_px = float(axes.transData.transform((end.x, end.y))[0])
     short_px = axes.get_window_extent().x1 - end_px
     if abs(moved_px) < 2 and short_px < gap_px:
@@ -308,13 +311,15 @@ def _tie(axes: Axes, end: LineEnd, moved_px: float, gap_px: float) -> None:
 
 
 def svg_text(figure: Figure, key: str, title: str, description: str) -> str:
-    """The figure as one line of SVG that can stand among others in an HTML page.
+    """Return the figure as one line of SVG that can stand among others in an HTML page.
 
     The same figure gives the same bytes. Text stays text; all ids carry the key; title and
     description are read out by a screen reader.
 
-    Raises:
-        InputError: the key cannot begin an id.
+    Raises
+    ------
+    InputError
+        the key cannot begin an id.
     """
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))

@@ -10,10 +10,12 @@ _ROOT_STYLE = "stroke-linejoin:round;text-autospace:normal"
 
 
 def check_key(key: str) -> str:
-    """The key itself, when it can begin an id of HTML and of CSS.
+    """Return the key itself, when it can begin an id of HTML and of CSS.
 
-    Raises:
-        InputError: it cannot.
+    Raises
+    ------
+    InputError
+        it cannot.
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", key):
         msg = f"key = {key!r}: a picture's key is a Latin letter, then letters, digits, - or _"
@@ -22,7 +24,7 @@ def check_key(key: str) -> str:
 
 
 def number(value: float) -> str:
-    """A coordinate in pixels, with at most two decimals.
+    """Return a coordinate in pixels, with at most two decimals.
 
     >>> number(16.0), number(-0.001), number(1.255)
     ('16', '0', '1.25')
@@ -49,8 +51,10 @@ def frame(
 ) -> str:
     """Wrap SVG elements as one accessible picture, sized in pixels, on one line.
 
-    Raises:
-        InputError: the key cannot begin an id, or the title is empty.
+    Raises
+    ------
+    InputError
+        the key cannot begin an id, or the title is empty.
     """
     check_key(key)
     if not title.strip():

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from math import floor, log10
 
 from gpudeck.errors import InputError
+from gpudeck.figures.geometry import Box
 from gpudeck.figures.lettering import TEXT_MIN_PX, text_width_px
-from gpudeck.figures.shapes import Box, Canvas
+from gpudeck.figures.shapes import Canvas
 from gpudeck.figures.style import INK, MUTED, PANEL, RULE, USEFUL, spread, text_colour
 
 _AXIS_PX = 40
@@ -100,8 +101,8 @@ def timeline(
         return plot.x + plot.width * time / last
 
     for index, lane in enumerate(lanes):
-        strip = Box(plot.x, plot.y + index * pitch, plot.width, pitch).grown(0)
-        strip = Box(strip.x, strip.y + _LANE_GAP_PX / 2, strip.width, strip.height - _LANE_GAP_PX)
+        y = plot.y + index * pitch + _LANE_GAP_PX / 2
+        strip = Box(plot.x, y, plot.width, pitch - _LANE_GAP_PX)
         canvas.rect(strip, PANEL, radius_px=3)
         canvas.text(plot.x - 12, strip.centre[1], lane, colour=INK, anchor="end")
     _draw_axis(canvas, plot, last, tick or tick_step(last), unit)
@@ -122,7 +123,8 @@ def timeline(
 def _check(lanes: Sequence[str], bars: Sequence[Bar]) -> None:
     for bar in bars:
         if bar.lane not in lanes or lanes.index(bar.lane) + bar.span > len(lanes):
-            msg = f"bar {bar.text!r} on lane {bar.lane!r} spanning {bar.span}: lanes are {list(lanes)}"
+            place = f"lane {bar.lane!r}, spanning {bar.span}"
+            msg = f"bar {bar.text!r} on {place}: the lanes are {list(lanes)}"
             raise InputError(msg)
         if bar.end <= bar.start:
             msg = f"bar {bar.text!r} runs from {bar.start} to {bar.end}: it has to end later"
