@@ -17,7 +17,7 @@ LINE_HEIGHT = 1.3
 MIDDLE_EM = 0.365
 
 _NO_LINE_START = set("，。、；：？！）》〉」』】〕”’…—·％%℃,.;:?!)]}°")
-_NO_LINE_END = set("（《〈「『【〔“‘([{")
+_NO_LINE_END = tuple("（《〈「『【〔“‘([{")
 _PAUSES = tuple("，、；：。,;:")
 _CHINESE = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff]")
 _LATIN = re.compile(r"[0-9A-Za-z]")
@@ -89,9 +89,11 @@ def _pieces(paragraph: str) -> list[str]:
     """Return the unbreakable pieces of a paragraph, punctuation tied to what it belongs to."""
     pieces: list[str] = []
     for token in _TOKEN.findall(paragraph):
-        tied = bool(pieces) and (token[0] in _NO_LINE_START or pieces[-1][-1] in _NO_LINE_END)
-        if tied:
-            pieces[-1] += token
+        closes = token[0] in _NO_LINE_START
+        # A space before closing punctuation is no place to break either.
+        gap = pieces.pop() if closes and len(pieces) > 1 and pieces[-1].isspace() else ""
+        if pieces and (closes or pieces[-1].rstrip()[-1:] in _NO_LINE_END):
+            pieces[-1] += gap + token
         else:
             pieces.append(token)
     return pieces

@@ -276,7 +276,7 @@ class Canvas:
             raise InputError(msg)
         square = Box(x, y, size_px, size_px)
         self.rect(square, PAPER)
-        taken = 0.0
+        named, taken = [], 0.0
         for share in shares:
             length = share.fraction * size_px
             part = (
@@ -287,13 +287,19 @@ class Canvas:
             self.rect(part, self._fill(share.colour))
             if share.text:
                 self._name_part(part, share.text, share.colour)
+                named.append((taken, taken + length))
             taken += length
         for index in range(1, slices):
             at = index * size_px / slices
-            ends = ((x, y + at), (x + size_px, y + at))
-            if not upright:
-                ends = ((x + at, y), (x + at, y + size_px))
-            self.path(polyline(*ends), stroke=PAPER if at < taken else RULE)
+            # Inside a named part a slice is marked at the edges only: no line crosses letters.
+            inside = any(low < at < high for low, high in named)
+            reach = size_px / 12 if inside else size_px / 2
+            colour = PAPER if at < taken else RULE
+            for start, end in ((0.0, reach), (size_px - reach, size_px)):
+                ends = ((x + start, y + size_px - at), (x + end, y + size_px - at))
+                if not upright:
+                    ends = ((x + at, y + start), (x + at, y + end))
+                self.path(polyline(*ends), stroke=colour)
         self.rect(square, stroke=stroke, radius_px=2)
         return square
 
