@@ -1,10 +1,9 @@
 """The command line: each command checks its arguments, calls the library, and prints.
 
 Exit status 0 when all is well, 1 for a failed build or check, 2 for the user's mistakes, 130 after
-Ctrl-C; then one line on standard error says what is wrong.
+Ctrl-C; then one line on standard error says what is wrong. Commands import what they use when they
+run, so that --help comes at once.
 """
-
-# ruff: noqa: PLC0415 - commands import what they use, so that --help comes at once
 
 from __future__ import annotations
 
@@ -47,6 +46,12 @@ SetOption = Annotated[
     typer.Option("--set", metavar="FIELD=VALUE", help="Change one field; may be repeated."),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of all simulations.")]
+OutOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="DIR", help="Folder of zh/ and en/.", show_default="export/<scenario>"
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -73,14 +78,7 @@ def build(
         str | None,
         typer.Option(metavar="LIST", help="Only these pages, such as 10,12-14 or binpack."),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Where to: the deck is in DIR/<scenario>/<language>.",
-            show_default="export",
-        ),
-    ] = None,
+    out: OutOption = None,
     pdf: Annotated[
         bool, typer.Option(" /--no-pdf", help="Leave out deck.pdf.", show_default=False)
     ] = True,
@@ -94,15 +92,8 @@ def build(
     plan = _read_scenario(scenario, changes)
     from gpudeck.deck.build import build_deck
 
-    console = _console(stderr=True)
     decks = build_deck(
-        plan,
-        languages,
-        seed=seed,
-        out=out,
-        pages=chosen,
-        pdf=pdf,
-        progress=console if console.is_terminal else None,
+        plan, languages, seed=seed, out=out, pages=chosen, pdf=pdf, progress=_terminal()
     )
     for deck in decks:
         for warning in deck.warnings:
@@ -117,15 +108,31 @@ def live(
     changes: SetOption = None,
     seed: SeedOption = 0,
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 chooses a free one.")
+        int,
+        typer.Option(min=0, max=65535, help="Port on 127.0.0.1, or the next free; 0: any free."),
     ] = 0,
+    classic: Annotated[
+        bool, typer.Option("--classic", help="Show the classic RISE first.")
+    ] = False,
+    browser: Annotated[
+        bool, typer.Option("--browser", help="Open the show in the desktop's browser.")
+    ] = False,
 ) -> None:
     """Start the live show: JupyterLab on this machine, and the address of the slideshow."""
     (language,) = parse_languages(lang, both=False)
     plan = _read_scenario(scenario, changes)
     from gpudeck.deck.live import start
 
-    start(plan, language, seed=seed, port=port)
+    start(
+        plan,
+        language,
+        seed=seed,
+        port=port,
+        classic=classic,
+        browser=browser,
+        say=_say,
+        progress=_terminal(),
+    )
 
 
 @app.command(epilog="Example: gpudeck facts --page binpack --set fleet.nodes=256 --json")
@@ -154,6 +161,7 @@ def facts(
 def check(
     scenario: ScenarioOption = "default",
     lang: Annotated[str, typer.Option(metavar="zh|en|both", help="Language, or both.")] = "both",
+    out: OutOption = None,
     allow_pending: Annotated[
         bool, typer.Option("--allow-pending", help="Pages that are not yet computed may pass.")
     ] = False,
@@ -164,12 +172,11 @@ def check(
         ),
     ] = True,
 ) -> None:
-    """Check the deck: thin notebooks, texts in both languages, page count, overflow, claims."""
+    """Check notebooks, texts and a built deck: page count, overflow, claims, both languages."""
     languages = parse_languages(lang, both=True)
-    _read_scenario(scenario, None)
     from gpudeck.deck.checks import run_checks
 
-    findings = run_checks(scenario, languages, browser=browser)
+    findings = run_checks(scenario, languages, browser=browser, out=out)
     for finding in findings:
         _say(f"{finding.severity}: {finding.check}: {finding.where}: {finding.message}")
     pending = sum(finding.severity == "pending" for finding in findings)
@@ -330,6 +337,12 @@ def _console(*, stderr: bool = False) -> Console:
 
     console = Console(stderr=stderr)
     return console if console.is_terminal else Console(stderr=stderr, width=PIPE_WIDTH)
+
+
+def _terminal() -> Console | None:
+    """Return where progress is drawn, when somebody watches."""
+    console = _console(stderr=True)
+    return console if console.is_terminal else None
 
 
 def _say(text: str, *, stderr: bool = False) -> None:

@@ -163,7 +163,6 @@ def test_facts_of_a_page_that_is_pending() -> None:
     assert (page["page"], page["number"], page["lang"]) == ("rdma", 15, "en")
     assert page["pending"] is True
     assert page["facts"] == []
-    assert "not yet computed" in run("facts", "--page", "15").stdout
 
 
 def test_build_writes_where_it_is_told(tmp_path: Path) -> None:
@@ -195,3 +194,29 @@ def test_interrupted_build_ends_with_130_and_leaves_nothing(tmp_path: Path) -> N
         assert process.stderr.read() == "error: interrupted\n"
     assert process.returncode == 130
     assert not list(tmp_path.rglob("*.html"))
+
+
+def test_facts_are_printed_with_all_that_is_known_of_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fact = {
+        "key": "allocated",
+        "value": 95.391234567,
+        "unit": "%",
+        "kind": "simulated",
+        "source": "model:packing",
+        "function": "gpudeck.models.scheduling.fill",
+    }
+    band = {**fact, "key": "[bold]", "low": 95.2, "high": 95.58, "level": 0.95}
+    page = {"page": "binpack", "number": 10, "headline": "FGD [red]95%", "pending": False}
+    record = {**page, "detail": None, "facts": [fact]}
+    record["details"] = [{"detail": "curve", "facts": [band]}]
+    monkeypatch.setattr(cli, "_compute_page", lambda *_: record)
+    with pytest.raises(SystemExit):
+        cli.main(["facts", "--page", "10"])
+    shown = capsys.readouterr().out.split("\n")
+    # brackets are text, not markup
+    assert shown[0] == "10  FGD [red]95%"
+    row = next(line for line in shown if "[bold]" in line)
+    for part in ("curve", "95.3912", "%", "95.2 to 95.58 (95%)", "simulated", "model:packing"):
+        assert part in row

@@ -1,0 +1,60 @@
+"""Models beside published results: what passes, what fails, what is an error."""
+
+from datetime import date
+
+import pytest
+
+from gpudeck.deck.validation import compare, validate_models
+from gpudeck.errors import InputError
+from gpudeck.tables import Row
+
+
+def row(row_id: str, value: float, low: float | None, high: float | None) -> Row:
+    return Row(
+        id=row_id,
+        attribute="allocated_pct",
+        value=value,
+        unit="%",
+        low=low,
+        high=high,
+        kind="published-measurement",
+        sources=("paper",),
+        locator="Fig. 1",
+        accessed=date(2026, 11, 23),
+    )
+
+
+@pytest.mark.parametrize(("computed", "ok"), [(95.39, True), (95.6, False), (95.1, False)])
+def test_result_passes_within_its_tolerance(computed: float, ok: bool) -> None:
+    (result,) = compare("packing", [row("fgd", 95.39, 95.2, 95.58)], lambda _: {"fgd": computed})
+    assert result.ok is ok
+    assert result.to_dict() == {
+        "id": "fgd",
+        "model": "packing",
+        "published": 95.39,
+        "computed": computed,
+        "error": pytest.approx(computed - 95.39),
+        "tolerance": pytest.approx(0.19),
+        "unit": "%",
+        "source": "paper",
+        "ok": ok,
+    }
+
+
+@pytest.mark.parametrize("computed", [float("nan"), float("inf")])
+def test_what_is_no_number_does_not_pass(computed: float) -> None:
+    (result,) = compare("packing", [row("fgd", 95.39, 95.2, 95.58)], lambda _: {"fgd": computed})
+    assert not result.ok
+
+
+def test_row_that_is_not_computed_or_has_no_tolerance_is_named() -> None:
+    with pytest.raises(InputError, match="fgd is not computed"):
+        compare("packing", [row("fgd", 95.39, 95.2, 95.58)], lambda _: {})
+    with pytest.raises(InputError, match="fgd has no low and high"):
+        compare("packing", [row("fgd", 95.39, None, None)], lambda _: {"fgd": 95.39})
+
+
+def test_every_model_is_as_close_as_it_claims() -> None:
+    results = validate_models()
+    assert results
+    assert [result for result in results if not result.ok] == []
