@@ -6,11 +6,10 @@ import contextlib
 import json
 import os
 import shutil
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +17,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from gpudeck import __version__
 from gpudeck.deck import notebook as nb_tools
-from gpudeck.deck.child import Message, Pool, Send, can_fork
-from gpudeck.deck.engine import code_cells, preload, run_cells
+from gpudeck.deck.child import Message, Pool, can_fork, ended_by_sigterm
+from gpudeck.deck.engine import code_cells, preload
 from gpudeck.deck.outline import NOTEBOOKS, PAGES, find_page
 from gpudeck.deck.publish import HTML, NOTEBOOK, PDF, Order, Publisher, publish
+from gpudeck.deck.section import Section
 from gpudeck.deck.staging import stage
-from gpudeck.errors import BuildError, InputError
+from gpudeck.errors import BuildError
 from gpudeck.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -105,9 +105,11 @@ def build_deck(
     )
     root = out or EXPORT / scenario.id
     started_s = time.monotonic()
-    with _ended_by_sigterm(), _bars(plan, progress, pdf=pdf) as report:
+    with ended_by_sigterm(), _bars(plan, progress, pdf=pdf) as report:
         with stage(root, plan.langs) as folders:
             warnings = _build(plan, folders, report, pdf=pdf, fork=can_fork() and not plain)
+    for lang in plan.langs:
+        nb_tools.sign(root / lang / NOTEBOOK)
     seconds = time.monotonic() - started_s
     return [_describe(root / lang, lang, seconds, warnings) for lang in plan.langs]
 
@@ -119,39 +121,6 @@ class _Plan:
     seed: int
     sections: dict[str, NotebookNode]
     pages: list[str] | None
-
-
-@dataclass
-class _Section:
-    """One section notebook in one language, while it runs."""
-
-    name: str
-    notebook: NotebookNode
-    cells: list[tuple[int, str, bool]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.cells = code_cells(self.notebook)
-
-    def store(self, message: Message) -> None:
-        """Put the outputs of a cell in the notebook; raise what the cell raised."""
-        cell = self.notebook.cells[message["cell"]]
-        cell.outputs = [nb_tools.to_node(output) for output in message["outputs"]]
-        if message.get("failed"):
-            raise self._failure(message["cell"], cell.outputs)
-
-    def where(self, index: int) -> str:
-        """Return how to find a cell: notebook, cell and the page that it makes."""
-        sources = [cell.source for cell in self.notebook.cells[index:]]
-        ids = (page.id for source in sources for page in PAGES if f'"{page.id}"' in source)
-        page = next(ids, None)
-        return f"notebooks/{self.name}.ipynb cell {index + 1}" + (f" (page {page})" if page else "")
-
-    def _failure(self, index: int, outputs: list[Any]) -> Exception:
-        error = next(output for output in outputs if output.output_type == "error")
-        if error.ename == InputError.__name__:
-            return InputError(error.evalue)
-        msg = f"{self.where(index)} raised {error.ename}: {error.evalue}"
-        return BuildError(f"{msg}; the previous export is unchanged")
 
 
 def _build(
@@ -197,14 +166,14 @@ def _queue_language(
 ) -> None:
     """Queue the sections of one language; the last to end merges them and orders the export."""
     _fill_folder(plan, folder)
-    values = {"scenario": SCENARIO, "lang": lang, "seed": plan.seed}
+    values: dict[str, str | int] = {"scenario": SCENARIO, "lang": lang, "seed": plan.seed}
     sections = [
-        _Section(name, nb_tools.set_parameters(notebook, values))
+        Section(name, nb_tools.set_parameters(notebook, values))
         for name, notebook in plan.sections.items()
     ]
     waiting = {section.name for section in sections}
 
-    def end(section: _Section) -> None:
+    def end(section: Section) -> None:
         waiting.discard(section.name)
         if not waiting:
             give(_write_notebook(plan, lang, folder, sections, warnings))
@@ -212,40 +181,17 @@ def _queue_language(
     # the longest first, so that no core waits at the end
     for section in sorted(sections, key=lambda section: -len(section.cells)):
         pool.submit(
-            f"notebooks/{section.name}.ipynb",
-            _runner(section, folder, fork=pool.fork),
-            _listener(section, report),
-            lambda section=section: end(section),  # type: ignore[misc]
+            section.path,
+            partial(section.run, folder, fork=pool.fork),
+            partial(_hear, section, report),
+            partial(end, section),
         )
 
 
-def _runner(section: _Section, folder: Path, *, fork: bool) -> Callable[[Send], None]:
-    if fork:
-        return lambda send: run_cells(section.cells, folder, send)
-    return lambda send: _run_in_kernel(section, folder, send)
-
-
-def _listener(section: _Section, report: Report) -> Send:
-    def hear(message: Message) -> None:
-        section.store(message)
-        if "count" in message:
-            report(section.name, 1)
-
-    return hear
-
-
-def _run_in_kernel(section: _Section, folder: Path, send: Send) -> None:
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError
-
-    notebook = section.notebook
-    client = NotebookClient(notebook, resources={"metadata": {"path": str(folder)}})
-    with contextlib.suppress(CellExecutionError):  # the cell holds the error, which is sent
-        client.execute()
-    for index, _, may_raise in section.cells:
-        outputs = notebook.cells[index].outputs
-        failed = any(out.output_type == "error" for out in outputs) and not may_raise
-        send({"cell": index, "count": 0, "outputs": outputs, "failed": failed})
+def _hear(section: Section, report: Report, message: Message) -> None:
+    section.store(message)
+    if "count" in message:
+        report(section.name, 1)
 
 
 def _fill_folder(plan: _Plan, folder: Path) -> None:
@@ -260,11 +206,12 @@ def _fill_folder(plan: _Plan, folder: Path) -> None:
 
 
 def _write_notebook(
-    plan: _Plan, lang: str, folder: Path, sections: list[_Section], warnings: list[str]
+    plan: _Plan, lang: str, folder: Path, sections: list[Section], warnings: list[str]
 ) -> Order:
     for section in sections:
-        warnings += [f"{lang}: {text}" for text in _complaints(section)]
+        warnings += [f"{lang}: {text}" for text in section.complaints()]
     merged = nb_tools.merge({section.name: section.notebook for section in sections})
+    nb_tools.stamp(merged)
     if plan.pages is not None:
         merged = nb_tools.keep_pages(merged, plan.pages)
     records = nb_tools.records(merged)
@@ -278,13 +225,6 @@ def _write_notebook(
     nb_tools.write(folder / NOTEBOOK, text)
     nb_tools.write(folder / FACTS, _facts_text(plan, lang, records))
     return Order(lang, str(folder), title)
-
-
-def _complaints(section: _Section) -> Iterator[str]:
-    for index, _, _ in section.cells:
-        for output in section.notebook.cells[index].outputs:
-            if output.output_type == "stream" and output.name == "stderr":
-                yield f"{section.where(index)} wrote: {output.text.strip().splitlines()[-1]}"
 
 
 def _facts_text(plan: _Plan, lang: str, records: list[dict[str, Any]]) -> str:
@@ -330,20 +270,3 @@ def _bars(plan: _Plan, console: Console | None, *, pdf: bool) -> Iterator[Report
             bars.refresh()
 
         yield report
-
-
-@contextlib.contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Let `kill` end a build as Ctrl-C does: with its children ended and its folder removed."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def leave(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -15,9 +15,9 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from gpudeck.errors import BuildError, InputError
 
@@ -53,7 +53,7 @@ class Child:
         self.name = name
         self._rest = bytearray()
         # what native code prints (and a crash's last words) goes to a file that has no name
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
         self._read_fd, write_fd = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -151,7 +151,7 @@ def _live(work: Work, write_fd: int, log_fd: int) -> None:
             except (InputError, BuildError) as error:
                 send({"raised": type(error).__name__, "message": str(error)})
         status = 0
-    except BaseException:
+    except BaseException:  # noqa: BLE001
         # whatever it is, it must not travel up into a second copy of the parent's stack
         traceback.print_exc()
     finally:
@@ -185,7 +185,7 @@ class Pool:
     _queue: deque[tuple[str, Work, Send, Callable[[], None]]] = field(default_factory=deque)
     _running: dict[Child, tuple[Send, Callable[[], None]]] = field(default_factory=dict)
 
-    def __enter__(self) -> Pool:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -240,3 +240,16 @@ def raise_reported(message: Message) -> None:
     """Raise the error that a child reported, if the message is one."""
     if "raised" in message:
         raise {"InputError": InputError}.get(message["raised"], BuildError)(message["message"])
+
+
+@contextlib.contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """Let `kill` end this process as Ctrl-C does: with its children ended and its files removed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

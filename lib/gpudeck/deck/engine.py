@@ -13,11 +13,11 @@ import importlib
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gpudeck.deck.child import Child, Message, Send, can_fork
+from gpudeck.deck.shell import Record, Stream, make_shell
 
 if TYPE_CHECKING:
     from papermill.engines import NotebookExecutionManager
@@ -38,13 +38,12 @@ def code_cells(notebook: Any) -> list[Cell]:
 
 
 def preload(sources: Iterable[str]) -> None:
-    """Import what the cells import, and the shell, so that forked children find it imported."""
+    """Import what the cells import, so that forked children find it imported."""
     for source in sources:
         for name in sorted(_imported(source)):
             # a module that fails does so again in the child, where the cell is known
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
-    importlib.import_module("IPython.core.interactiveshell")
     gc.freeze()  # the collector then leaves these pages alone, and children share them
 
 
@@ -53,7 +52,7 @@ def _imported(source: str) -> set[str]:
         tree = ast.parse(source)
     except SyntaxError:  # a magic, or an error that the child will report
         return set()
-    names = set()
+    names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
@@ -82,9 +81,9 @@ def run_cells(cells: Sequence[Cell], folder: Path, send: Send) -> None:
     matplotlib = sys.modules.get("matplotlib")
     if matplotlib is not None and matplotlib.get_backend(auto_select=False) is None:
         matplotlib.rcParams["backend"] = os.environ["MPLBACKEND"]
-    record = _Record()
-    shell = _make_shell(record)
-    sys.stdout, sys.stderr = _Stream(record, "stdout"), _Stream(record, "stderr")
+    record = Record()
+    shell = make_shell(record)
+    sys.stdout, sys.stderr = Stream(record, "stdout"), Stream(record, "stderr")
     for index, source, may_raise in cells:
         record.start(index)
         count = shell.execution_count
@@ -96,153 +95,6 @@ def run_cells(cells: Sequence[Cell], folder: Path, send: Send) -> None:
             send({"cell": cell, "outputs": outputs, **mine})
         if failed and not may_raise:
             break
-
-
-@dataclass
-class _Record:
-    """The outputs of the cells so far, in the form that a notebook stores."""
-
-    cell: int = -1
-    outputs: dict[int, list[Message]] = field(default_factory=dict)
-    changed: set[int] = field(default_factory=set)
-    shown: dict[str, list[tuple[int, Message]]] = field(default_factory=dict)
-    clear_next: bool = False
-    printed: dict[str, str] = field(default_factory=dict)
-
-    def start(self, cell: int) -> None:
-        self.cell, self.clear_next = cell, False
-        self.outputs[cell] = []
-        self.changed.add(cell)
-
-    def take(self) -> list[tuple[int, list[Message]]]:
-        self.flush()
-        changed, self.changed = sorted(self.changed), set()
-        return [(cell, self.outputs[cell]) for cell in changed]
-
-    def add(self, output: Message, display_id: str | None = None) -> None:
-        self.flush()
-        self._append(output)
-        if display_id:
-            self.update(output, display_id)
-            self.shown.setdefault(display_id, []).append((self.cell, output))
-
-    def update(self, output: Message, display_id: str) -> None:
-        for cell, old in self.shown.get(display_id, ()):
-            old |= {"data": output["data"], "metadata": output["metadata"]}
-            self.changed.add(cell)
-
-    def write(self, name: str, text: str) -> None:
-        self.printed[name] = self.printed.get(name, "") + text
-
-    def flush(self) -> None:
-        # a kernel holds both streams back until something is shown, stdout goes first
-        for name in ("stdout", "stderr"):
-            if text := self.printed.pop(name, ""):
-                self._append({"output_type": "stream", "name": name, "text": text})
-
-    def has_error(self) -> bool:
-        return any(out["output_type"] == "error" for out in self.outputs[self.cell])
-
-    def clear(self, wait: bool) -> None:
-        self.flush()
-        self.clear_next = wait
-        if not wait:
-            self.outputs[self.cell].clear()
-
-    def _append(self, output: Message) -> None:
-        if self.clear_next:
-            self.outputs[self.cell].clear()
-            self.clear_next = False
-        self.outputs[self.cell].append(output)
-
-
-class _Stream:
-    """What a cell prints to."""
-
-    encoding = "utf-8"
-    errors = "replace"
-
-    def __init__(self, record: _Record, name: str) -> None:
-        self._record = record
-        self.name = f"<{name}>"
-        self._key = name
-
-    def write(self, text: str) -> int:
-        self._record.write(self._key, text)
-        return len(text)
-
-    def writelines(self, lines: Iterable[str]) -> None:
-        for line in lines:
-            self.write(line)
-
-    def flush(self) -> None:
-        self._record.flush()
-
-    def isatty(self) -> bool:
-        return False
-
-    def fileno(self) -> int:
-        return 1 if self._key == "stdout" else 2
-
-
-def _make_shell(record: _Record) -> Any:
-    # made in the child only: a shell replaces sys.modules["__main__"] and the display hook
-    from IPython.core.displayhook import DisplayHook
-    from IPython.core.displaypub import DisplayPublisher
-    from IPython.core.interactiveshell import InteractiveShell
-    from traitlets import Type
-    from traitlets.config import Config
-
-    class Hook(DisplayHook):  # type: ignore[misc]
-        def start_displayhook(self) -> None:
-            """A kernel's client shows the result: nothing is printed."""
-
-        def write_output_prompt(self) -> None:
-            """The count goes with the output."""
-
-        def write_format_data(self, data: Message, metadata: Message | None = None) -> None:
-            count = self.prompt_count
-            output = {"output_type": "execute_result", "execution_count": count}
-            if data:
-                record.add({**output, "data": data, "metadata": metadata or {}})
-
-        def finish_displayhook(self) -> None:
-            """Everything was recorded above."""
-
-    class Publisher(DisplayPublisher):  # type: ignore[misc]
-        def publish(
-            self,
-            data: Message,
-            metadata: Message | None = None,
-            *_: Any,
-            transient: Message | None = None,
-            update: bool = False,
-            **__: Any,
-        ) -> None:
-            output = {"output_type": "display_data", "data": data, "metadata": metadata or {}}
-            display_id = (transient or {}).get("display_id")
-            if update:
-                record.update(output, display_id)
-            else:
-                record.add(output, display_id)
-
-        def clear_output(self, wait: bool = False) -> None:
-            record.clear(wait)
-
-    class Shell(InteractiveShell):  # type: ignore[misc]
-        displayhook_class = Type(Hook)
-        display_pub_class = Type(Publisher)
-
-        def _showtraceback(self, kind: type, value: BaseException, lines: list[str]) -> None:
-            error = {"ename": kind.__name__, "evalue": str(value), "traceback": lines}
-            record.add({"output_type": "error", **error})
-
-        def enable_gui(self, gui: str | None = None) -> None:
-            """A child has no window."""
-
-    # the history would open a database and start a thread
-    config = Config({"HistoryManager": {"enabled": False}})
-    return Shell.instance(config=config)
 
 
 class ForkEngine:
@@ -260,7 +112,7 @@ class ForkEngine:
         tqdm.monitor_interval = 0  # its thread would not survive the fork
         if not can_fork():
             return NBClientEngine.execute_notebook(nb, kernel_name, **options)
-        engine = type("Managed", (Engine,), {"execute_managed_notebook": staticmethod(_execute)})
+        engine: Any = type("Fork", (Engine,), {"execute_managed_notebook": staticmethod(_execute)})
         return engine.execute_notebook(nb, kernel_name, **options)
 
     @classmethod

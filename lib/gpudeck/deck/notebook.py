@@ -140,12 +140,7 @@ def clean(notebook: NotebookNode, section: str) -> NotebookNode:
         if INJECTED in _tags(cell):
             cell.metadata.update(deepcopy(_HIDDEN))
             cell.metadata.tags = sorted({*_tags(cell), REMOVE})
-        if cell.cell_type == "code":
-            cell.execution_count = None
-            for output in cell.outputs:
-                if output.output_type == "execute_result":
-                    output.execution_count = None
-    return stamp(notebook)
+    return _number(notebook)
 
 
 def merge(notebooks: Mapping[str, NotebookNode]) -> NotebookNode:
@@ -164,13 +159,18 @@ def merge(notebooks: Mapping[str, NotebookNode]) -> NotebookNode:
     if merged is None:
         msg = "no section to merge"
         raise BuildError(msg)
-    code = (cell for cell in merged.cells if cell.cell_type == "code" and cell.source.strip())
+    return _number(merged)
+
+
+def _number(notebook: NotebookNode) -> NotebookNode:
+    """Count the cells as a kernel does that runs the notebook once."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     for count, cell in enumerate(code, start=1):
         cell.execution_count = count
         for output in cell.outputs:
             if output.output_type == "execute_result":
                 output.execution_count = count
-    return merged
+    return notebook
 
 
 def _opens(cell: NotebookNode) -> bool:
@@ -217,9 +217,9 @@ def stamp(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
-def sign(notebook: NotebookNode) -> None:
-    """Make this user's Jupyter trust the notebook as it is: sign last, after every change."""
-    nbformat.sign.NotebookNotary().sign(notebook)
+def sign(path: Path) -> None:
+    """Make this user's Jupyter trust a notebook as it is: sign last, after every change."""
+    nbformat.sign.NotebookNotary().sign(read(path))
 
 
 def to_node(output: dict[str, Any]) -> NotebookNode:
@@ -244,3 +244,9 @@ def write(path: Path, content: str | bytes) -> None:
 
 def _tags(cell: NotebookNode) -> list[str]:
     return list(cell.metadata.get("tags", []))
+
+
+if __name__ == "__main__":
+    from gpudeck.deck.section import store_outputs
+
+    store_outputs()
