@@ -200,6 +200,11 @@ def new_figure(width_px: int, height_px: int) -> Figure:
     )
 
 
+def _layout() -> TightLayoutEngine:
+    """Return the layout that fits axes and labels into the figure; with a `rect` it runs twice."""
+    return TightLayoutEngine(pad=0.3, rect=None)  # type: ignore[arg-type]  # stub lacks None
+
+
 def name_axes(axes: Axes, x: str = "", y: str = "") -> None:
     """Name quantities and units: y flat above its axis, x at the right end below its own."""
     axes.set_title(y, loc="left")
@@ -284,7 +289,7 @@ def label_line_ends(
 
 def _lay_out(figure: Figure) -> None:
     """Fit the axes into the figure now, once: laying out again when saving costs a third more."""
-    TightLayoutEngine(pad=0.3).execute(figure)
+    _layout().execute(figure)
     figure.set_layout_engine("none")
 
 
@@ -333,5 +338,4 @@ def svg_text(figure: Figure, key: str, title: str, description: str) -> str:
     text = text.replace("xlink:href", "href")
     # Two decimals are a fiftieth of a pixel, and half the bytes.
     text = re.sub(r' (?:d|x|y)="[^"]*"', lambda m: re.sub(r"(\.\d\d)\d+", r"\1", m[0]), text)
-    figure.clear()
     return frame(text, key, title, description, width_px, height_px)
