@@ -91,6 +91,9 @@ def parse_document(text: str, where: str) -> Document:
     except yaml.reader.ReaderError as error:
         msg = f"{where}: character {error.position} is {error.character!r}: {error.reason}"
         raise InputError(msg) from error
+    except ValueError as error:  # an escape or a version number that Python cannot convert
+        msg = f"{where}: {_one_line(str(error))}"
+        raise InputError(msg) from error
     if node is None:
         msg = f"{where}: the file is empty; `gpudeck new-scenario my.yaml` writes one to edit"
         raise InputError(msg)

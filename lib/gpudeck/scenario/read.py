@@ -156,7 +156,8 @@ def _near(word: str, names: Sequence[str]) -> str:
 
 
 def _dotted(keys: KeyPath) -> str:
-    return ".".join(str(key)[:60] for key in keys)
+    name = ".".join(str(key)[:60] for key in keys)
+    return name if name.isprintable() else ascii(name)
 
 
 def _resolve_paths(data: dict[str, Any], fields: Sequence[KeyPath], base: Path) -> None:

@@ -84,6 +84,27 @@ def test_any_visible_text_and_number_in_bounds_survives(
 
 
 @settings(deadline=None)
+@given(data=st.data(), junk=st.one_of(st.binary(max_size=12), st.text(max_size=12)))
+def test_a_damaged_file_reads_or_is_one_clear_line(
+    data: st.DataObject, junk: bytes | str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    whole = read_scenario("default").to_yaml().encode()
+    start = data.draw(st.integers(0, len(whole)))
+    length = data.draw(st.integers(0, 40))
+    piece = junk if isinstance(junk, bytes) else junk.encode(errors="surrogatepass")
+    path = tmp_path_factory.mktemp("damaged") / "damaged.yaml"
+    path.write_bytes(whole[:start] + piece + whole[start + length :])
+    try:
+        read_scenario(path)
+    except InputError as error:
+        message = str(error)
+    else:
+        message = str(path)
+    assert message.startswith(str(path))
+    assert "\n" not in message
+
+
+@settings(deadline=None)
 @given(st.one_of(st.integers(), st.floats(allow_nan=True), st.text(max_size=20)))
 def test_an_override_is_in_bounds_or_one_clear_line(value: float | str) -> None:
     override = f"fleet.nodes={value}"
@@ -173,6 +194,9 @@ def test_two_overrides_may_together_be_right() -> None:
         ("id: default", "id: default\nmore: 1", r"line \d+: more is unknown"),
         ("id: default", "---\nid: default\n---\nid: b", r"line \d+: "),
         ("id: default", 'id: "de\0fault"', r"character \d+"),
+        ("id: default", 'id: "\\U00110000"', r"chr\(\)"),
+        ("id: default", 'id: "\\ud800"', r"id is '\\ud800'"),
+        ("id: default", '"i\\nd": default', r"'i\\nd' is unknown"),
     ],
 )
 def test_wrong_file_is_named_with_its_line(
