@@ -50,6 +50,7 @@ UNITS: dict[str, Unit] = _byte_units() | {
     "1": Unit("", "", "ratio"),
     "%": Unit("%", "%", "ratio", 0.01),
     "x": Unit("倍", "×", "ratio"),
+    "point": Unit("个百分点", "point", "points", 1.0, "points"),
     "text": Unit("", "", "text"),
     # counts
     "count": Unit("", "", "count"),

@@ -8,12 +8,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from gpudeck.figures.architecture import Block, architecture
+from gpudeck.figures.architecture import Block, Group, architecture
 from gpudeck.figures.caption import Captioned
 from gpudeck.figures.flowchart import Step, flowchart
 from gpudeck.figures.pseudocode import pseudocode
 from gpudeck.figures.routing import Edge
-from gpudeck.figures.shapes import Box, Canvas, Share
+from gpudeck.figures.geometry import Box
+from gpudeck.figures.shapes import Canvas, Share, Tone
 from gpudeck.figures.sheet import formula_sheet, table_sheet
 from gpudeck.figures.style import (
     MEASURED,
@@ -123,43 +124,52 @@ def draw_packing_architecture(snapshots: Sequence[PackingSnapshot], page: Captio
     Parameters
     ----------
     snapshots : sequence of PackingSnapshot
-        Three nodes after the placement.
+        Four nodes after the placement.
     page : Captioned
         The page that shows it.
     """
     words = page.label
+    names = ("queue", "filter", "score", "bind")
+    tones: dict[str, Tone] = {"queue": "waiting", "score": "useful"}
     blocks = [
-        Block("queue", words("queue"), 0, 0, words("queue_detail"), tone="waiting"),
-        Block("filter", words("filter"), 1, 0, words("filter_detail")),
-        Block("score", words("score"), 2, 0, words("score_detail"), tone="useful"),
-        Block("bind", words("bind"), 3, 0, words("bind_detail")),
-    ]
-    edges = [
-        Edge("queue", "filter"),
-        Edge("filter", "score"),
-        Edge("score", "bind"),
+        Block(name, words(name), column, 0, words(f"{name}_detail"), tone=tones.get(name, "plain"))
+        for column, name in enumerate(names)
     ]
     for column, snapshot in enumerate(snapshots):
         blocks.append(
             Block(
                 f"node{column}",
-                snapshot.title,
+                f"{snapshot.name} · {snapshot.model}",
                 column,
                 1,
                 kind="node",
+                tone="plain",
                 content=lambda canvas, room, node=snapshot: _draw_node(canvas, room, node, page),
             )
         )
-    blocks.append(Block("typical", words("typical"), 3, 1, words("typical_detail"), tone="quiet"))
+    edges = [
+        Edge("queue", "filter", words("arrive")),
+        Edge("filter", "score", words("feasible")),
+        Edge("score", "bind", words("best")),
+        Edge("bind", "node3", words("place"), exit="bottom", enter="top", colour=USEFUL),
+        Edge("node1", "filter", words("snapshot"), dashed=True),
+    ]
+    groups = [
+        Group(words("scheduler"), ("filter", "score", "bind")),
+        Group(words("cluster"), tuple(f"node{column}" for column in range(len(snapshots)))),
+    ]
     return architecture(
         blocks,
         edges,
+        groups,
         key=page.key,
         title=page.title,
         description=page.alt,
         width_px=page.slot.width_px,
         height_px=page.slot.height_px,
-        row_weights=(2, 5),
+        gutter_x_px=96,
+        gutter_y_px=104,
+        row_weights=(3, 5),
     )
 
 

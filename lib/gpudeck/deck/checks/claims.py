@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Mapping, Sequence
 from functools import cache
+from html.parser import HTMLParser
 from typing import Any
 
 from gpudeck.deck.checks.finding import Finding
@@ -16,15 +16,27 @@ from gpudeck.tables import read_sources
 
 Record = Mapping[str, Any]
 
-_ARTICLE = re.compile(
-    r'<article class="dk [^"]*" id="([^"]*)" lang="[^"]*" data-page="(\d*)" data-detail="([^"]*)"'
-)
+
+class _Outline(HTMLParser):
+    """Collects id and number of each page in an exported deck; details are left out."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.pages: list[tuple[str, str]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a page where its article begins."""
+        found = dict(attrs)
+        is_slide = tag == "article" and "dk" in (found.get("class") or "").split()
+        if is_slide and not found.get("data-detail"):
+            self.pages.append((found.get("id") or "", found.get("data-page") or ""))
 
 
 def check_pages(html: str, records: Sequence[Record], lang: str) -> list[Finding]:
     """Return how an exported deck differs from the outline, and which pages are pending."""
     findings = []
-    shown = [(key, page) for key, page, detail in _ARTICLE.findall(html) if not detail]
+    shown = _Outline(html).pages
     wanted = [(entry.id, str(entry.number or "")) for entry in (*PAGES, APPENDIX)]
     if shown != wanted:
         missing = [key for key, _ in wanted if key not in dict(shown)]

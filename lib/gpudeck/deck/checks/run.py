@@ -37,7 +37,11 @@ def run_checks(
     scenario_id = read_scenario(scenario).id
     folder = out or EXPORT / scenario_id
     findings = [*check_notebooks(), *check_texts()]
-    built = {lang: folder / lang for lang in langs if (folder / lang / HTML).is_file()}
+    built = {
+        lang: folder / lang
+        for lang in langs
+        if all((folder / lang / name).is_file() for name in (HTML, FACTS))
+    }
     for lang in langs:
         if lang not in built:
             message = f"is not built; run gpudeck build --scenario {scenario} --lang {lang}"

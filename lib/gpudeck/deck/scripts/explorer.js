@@ -84,7 +84,7 @@
     const late = setTimeout(() => { status.textContent = own.words.waiting; }, 300);
     try {
       const load = "__import__('json').loads";
-      const call = `${own.call}(*${load}(${python(own.arguments)}),${load}(${python(own.frame)}),${load}(${python(values)}))`;
+      const call = `${own.call}(*${load}(${python(own.arguments)}),${load}(${python(values)}))`;
       const reply = (await ask(call)).user_expressions.state;
       if (reply.status !== "ok") throw new Error(reply.evalue);
       draw(box, reply.data["application/json"]);
