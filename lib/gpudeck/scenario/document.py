@@ -45,7 +45,7 @@ class _Loader(yaml.SafeLoader):
     depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        event = self.peek_event()  # type: ignore[no-untyped-call]
+        event = self.peek_event()
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             problem = "anchors (&name) and aliases (*name) are not allowed: write the value out"
             raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
