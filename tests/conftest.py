@@ -4,16 +4,25 @@ import fcntl
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from gpudeck.deck.browser import HINT, find_browser
-from gpudeck.deck.build import BuiltDeck, build_deck
-from gpudeck.scenario import read_scenario
+from gpudeck.deck.build import BuiltDeck
 
 ROOT = Path(__file__).resolve().parents[1]
+BUILD = """
+import pickle, sys
+from pathlib import Path
+from gpudeck.deck.build import build_deck
+from gpudeck.scenario import read_scenario
+decks = build_deck(read_scenario("default"), ("zh", "en"), out=Path(sys.argv[1]))
+Path(sys.argv[2]).write_bytes(pickle.dumps({deck.lang: deck for deck in decks}))
+"""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -69,6 +78,6 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, BuiltDeck]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         kept = folder / "built.pickle"
         if not kept.exists():
-            decks = build_deck(read_scenario("default"), ("zh", "en"), out=folder / "built")
-            kept.write_bytes(pickle.dumps({deck.lang: deck for deck in decks}))
+            # a process of its own: it forks, which a test process with threads cannot
+            subprocess.run([sys.executable, "-c", BUILD, folder / "built", kept], check=True)
         return pickle.loads(kept.read_bytes())
