@@ -35,7 +35,11 @@ class _Outline(HTMLParser):
 
 def check_pages(html: str, records: Sequence[Record], lang: str) -> list[Finding]:
     """Return how an exported deck differs from the outline, and which pages are pending."""
-    findings = []
+    findings = [
+        Finding("pages", record["page"], "is not yet computed", "pending")
+        for record in records
+        if record["pending"]
+    ]
     shown = _Outline(html).pages
     wanted = [(entry.id, str(entry.number or "")) for entry in (*PAGES, APPENDIX)]
     if shown != wanted:
@@ -45,10 +49,6 @@ def check_pages(html: str, records: Sequence[Record], lang: str) -> list[Finding
             f"{len(PAGES)} of the outline, in its order, and the appendix"
         )
         findings.append(Finding("pages", f"{lang} deck.html", message))
-    for record in records:
-        if record["pending"]:
-            where = f"{lang} {record['page']}"
-            findings.append(Finding("pages", where, "is not yet computed", "pending"))
     return findings
 
 
@@ -88,7 +88,7 @@ def _by_slide(records: Sequence[Record]) -> dict[str, dict[str, Any]]:
     # names are written in the deck's language; numbers, sources and functions are not
     return {
         f"{record['page']} {record['detail'] or ''}".strip(): {
-            fact["key"]: {**fact, "value": None} if fact["unit"] == "text" else fact
+            fact["key"]: {**fact, "value": None} if isinstance(fact["value"], str) else fact
             for fact in record["facts"]
         }
         | {"(pending)": record["pending"]}
