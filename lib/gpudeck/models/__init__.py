@@ -1,0 +1,1 @@
+"""The models: siblings that never import each other."""
