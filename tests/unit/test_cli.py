@@ -77,7 +77,7 @@ def test_alone_it_shows_its_commands(capsys: pytest.CaptureFixture[str]) -> None
         (["facts"], "Missing option '--page'"),
         (["facts", "--page", "32"], "page '32' is unknown"),
         (["facts", "--page", "binpack", "--lang", "de"], "--lang is 'de'"),
-        (["build", "--scenario", "defualt"], "did you mean default?"),
+        (["build", "--scenario", "defaul"], "did you mean default?"),
         (["build", "--scenario", "no/such.yaml"], "no/such.yaml: no such file"),
         (["build", "--set", "fleet.nodes=-1"], "fleet.nodes is -1; allowed is a whole number"),
         (["facts", "--page", "1", "--set", "fleet.nodes=.nan"], "fleet.nodes is nan"),

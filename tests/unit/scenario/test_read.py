@@ -264,7 +264,7 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
     assert "cannot be read" in error_of(tmp_path / ("x" * 300 + ".yaml"))
 
 
-@pytest.mark.parametrize(("name", "words"), [("defualt", "did you mean default?"), ("", "small")])
+@pytest.mark.parametrize(("name", "words"), [("defaul", "did you mean default?"), ("", "small")])
 def test_unknown_name_lists_the_known_ones(name: str, words: str) -> None:
     message = error_of(name)
     assert words in message
