@@ -12,16 +12,24 @@ from gpudeck.deck import notebook as nb_tools
 from gpudeck.deck.child import Child, Pool, can_fork
 from gpudeck.errors import BuildError, InputError
 
+PAGE = """class Page:
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return {"text/plain": "p", "text/html": "<p>"}, {"gpudeck": {"page": "p", "facts": [1.5]}}
+Page()"""
+FIGURE = """import matplotlib.pyplot as plt
+figure, axes = plt.subplots(figsize=(1, 1))
+axes.plot([1, 2]);"""
+DISPLAY = """from IPython.display import HTML, clear_output, display
+shown = display(HTML("<b>1</b>"), display_id="q")
+print("后")
+3"""
 EVERY_KIND = (
     "import sys\nprint('a')\nprint('b', file=sys.stderr)\nprint('c')\nx",
-    "from IPython.display import HTML, clear_output, display\n"
-    "shown = display(HTML('<b>1</b>'), display_id='q')\nprint('后')\n3",
+    DISPLAY,
     "shown.update(HTML('<i>2</i>'), metadata={'m': 1})",
     "print('gone')\nclear_output()\nprint('gone too')\nclear_output(wait=True)\nprint('kept')",
-    "class Page:\n    def _repr_mimebundle_(self, include=None, exclude=None):\n"
-    "        return {'text/plain': 'p', 'text/html': '<p>'}, {'gpudeck': {'page': 'p', 'n': [1.5]}}\n"
-    "Page()",
-    "import matplotlib.pyplot as plt\nfigure, axes = plt.subplots(figsize=(1, 1))\naxes.plot([1, 2]);",
+    PAGE,
+    FIGURE,
     "import numpy as np\nnp.arange(3)",
     "4;",
     "_",
@@ -81,7 +89,7 @@ def test_an_error_is_a_kernels_and_ends_the_run(tmp_path):
 
 
 def test_a_page_that_cannot_be_shown_fails(tmp_path):
-    source = "class Page:\n    def _repr_mimebundle_(self, **_):\n        raise ValueError('bad')\nPage()"
+    source = PAGE.replace("return", "raise ValueError('bad')\n        return")
     notebook = run_papermill(
         write(tmp_path, source), tmp_path / "out.ipynb", "--engine", "gpudeck-fork", status=1
     )
@@ -135,11 +143,13 @@ def test_a_pool_does_all_work_and_passes_errors_on(fork):
     assert len(ended) == 5
 
     def fail(send):
-        raise InputError("no such file")
+        msg = "no such file"
+        raise InputError(msg)
 
-    with pytest.raises(InputError, match="no such file"), Pool(2, fork=fork) as pool:
+    with Pool(2, fork=fork) as pool:
         pool.submit("x", fail, heard.append, lambda: None)
-        pool.run()
+        with pytest.raises(InputError, match="no such file"):
+            pool.run()
 
 
 def test_a_child_tells_its_last_words():
@@ -147,7 +157,8 @@ def test_a_child_tells_its_last_words():
         pytest.skip("needs a test process without threads: run without -n")
 
     def work(send):
-        raise RuntimeError("out of luck")
+        msg = "out of luck"
+        raise RuntimeError(msg)
 
     child = Child("work", work)
     assert child.read() == ([], True)

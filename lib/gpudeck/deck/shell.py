@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from IPython.core.compilerop import CachingCompiler
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
@@ -115,6 +116,12 @@ class Stream:
         return 1 if self._key == "stdout" else 2
 
 
+class _Compiler(CachingCompiler):
+    def get_code_name(self, raw_code: str, transformed_code: str, number: int) -> str:
+        # a kernel's name ends in .py too, which tracebacks depend on; this one is always the same
+        return f"cell_{number}.py"
+
+
 class _Hook(DisplayHook):
     shell: _Shell
 
@@ -158,6 +165,7 @@ class _Publisher(DisplayPublisher):
 
 
 class _Shell(InteractiveShell):
+    compiler_class = Type(_Compiler)
     displayhook_class = Type(_Hook)
     display_pub_class = Type(_Publisher)
     record = Instance(Record)
