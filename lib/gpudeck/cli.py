@@ -219,7 +219,17 @@ def validate(as_json: JsonOption = False) -> None:
     if as_json:
         _print_json([check.to_dict() for check in checks])
     else:
-        columns = ("id", "model", "published", "computed", "error", "tolerance", "unit", "ok")
+        columns = (
+            "id",
+            "model",
+            "published",
+            "computed",
+            "error",
+            "tolerance",
+            "unit",
+            "source",
+            "ok",
+        )
         rows = [[_cell(check.to_dict()[column]) for column in columns] for check in checks]
         _print_table(columns, rows)
     if not all(check.ok for check in checks):

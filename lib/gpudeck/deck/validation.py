@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from gpudeck.errors import InputError
+from gpudeck.models.scheduling.published import compute_published as compute_packing
 from gpudeck.tables import Row, read_table
 
 Compute = Callable[[Sequence[Row]], dict[str, float]]
 
-# table in data/published → the function that computes its rows, imported when it is needed
-MODELS = {"packing": "gpudeck.models.scheduling.published.compute_published"}
+# table in data/published → the function that computes its rows
+MODELS: dict[str, Compute] = {"packing": compute_packing}
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ def validate_models() -> tuple[Validation, ...]:
     """
     return tuple(
         result
-        for table, function in MODELS.items()
-        for result in compare(table, read_table(f"published/{table}").rows, _import(function))
+        for table, compute in MODELS.items()
+        for result in compare(table, read_table(f"published/{table}").rows, compute)
     )
 
 
@@ -82,9 +82,3 @@ def compare(model: str, rows: Sequence[Row], compute: Compute) -> tuple[Validati
             Validation(row.id, model, row.number, computed[row.id], tolerance, row.unit, sources)
         )
     return tuple(results)
-
-
-def _import(function: str) -> Compute:
-    module, _, name = function.rpartition(".")
-    compute: Compute = getattr(importlib.import_module(module), name)
-    return compute
