@@ -3,8 +3,8 @@
 Nodes stand in the order of their rank, so the first of the best scores is the one that wins a tie.
 Pods that score alike form a group; a row of ``scores`` holds the last known score of every node
 for one group. Each change of a node goes into a log; a group that comes up again rescores the
-nodes that the log names since its last turn. Memory, which most policies do not look at, is no
-part of a group: it is tested on the chosen node, and only if that fails on all of them.
+nodes that the log names since its last turn. Where a policy does not look at memory it is no part
+of a group, which makes groups fewer: it is tested on the best node, and on all if that fails.
 
 ``node``    what is left on each node, int64, shape (nodes, DEVICE + GPUs of the largest node)
 ``held``    pods of each kind that hold GPUs of the node, shape (nodes, kinds)
@@ -78,9 +78,10 @@ def weigh_all(node, typical):
 
 @_leaf
 def _fits(node, want, n, g):
-    """Kubernetes' filters without memory: CPU, number of pods, GPU model, devices."""
+    """Kubernetes' filters: CPU, memory if the group has one, pods, GPU model, devices."""
     if (
         node[n, CPU] < want[g, W_CPU]
+        or node[n, MEMORY] < want[g, W_MEMORY]
         or node[n, PODS] >= POD_LIMIT
         or not want[g, ALLOWED + node[n, MODEL]]
     ):
@@ -245,29 +246,14 @@ def _best(scores, node, memory):
 
 
 @_leaf
-def _any(scores, node, memory, draw):
+def _any(scores, draw):
     """Draw one of the nodes that fit with equal probability, −1 if there is none."""
     count = 0
     for score in scores:
         count += score > UNFIT
-    if count == 0:
-        return -1
     skip = int(draw * count)
-    n = _skip(scores, node, -1, skip)
-    if node[n, MEMORY] >= memory:
-        return n
-    # What rounding cut off the first draw is a fresh draw for the second.
-    draw, count = draw * count - skip, 0
     for n in range(scores.size):
-        count += scores[n] > UNFIT and node[n, MEMORY] >= memory
-    return _skip(scores, node, memory, int(draw * count)) if count else -1
-
-
-@_leaf
-def _skip(scores, node, memory, skip):
-    """Find the node that fits after ``skip`` others that do."""
-    for n in range(scores.size):
-        if scores[n] > UNFIT and node[n, MEMORY] >= memory:
+        if scores[n] > UNFIT:
             if skip == 0:
                 return n
             skip -= 1
@@ -380,7 +366,7 @@ def run(policy, node, held, weighed, want, typical, pods, events, out):
             )  # fmt: skip
             seen[g] = changes
             if policy == _RANDOM:
-                place[k] = _any(row, node, memory[k], draw[k, 0])
+                place[k] = _any(row, draw[k, 0])
             else:
                 place[k] = _best(row, node, memory[k])
             if place[k] >= 0:

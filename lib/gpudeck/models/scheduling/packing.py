@@ -325,7 +325,7 @@ class _Cluster:
         node = _empty_nodes(nodes, model)
         tables = weigh_typical(typical, names, node.shape[1] - kernel.DEVICE)
         weighed = kernel.weigh_all(node, tables)
-        by_memory = policy in {"least_allocated", "most_allocated"}
+        by_memory = policy in {"random", "least_allocated", "most_allocated"}
         want, group = _group_pods(pods, names, by_memory=by_memory)
         return cls(number, node, weighed, want, tables, group, pods.memory_mib)
 
