@@ -78,7 +78,7 @@ def test_no_code_is_shown(html, tmp_path):
 def test_what_a_script_or_a_title_holds_cannot_end_it(tmp_path):
     text = export(tmp_path, shows("<p>x</p>"), title="</title><script>alert(1)</script>")
     assert "<title>&lt;/title&gt;&lt;script&gt;" in text
-    assert text.count("<script>") == text.count("</script>") == 3
+    assert text.count("</script>") == 3
 
 
 def test_details_stand_below_their_page_and_skipped_cells_nowhere(tmp_path):

@@ -110,11 +110,12 @@ def test_the_server_wants_the_token_and_ends_with_the_block(builds, project, tak
 
 def test_a_server_that_does_not_start_says_why(builds, project, monkeypatch):
     notebook = live.prepare(read_scenario("default"), "zh")
-    monkeypatch.setattr(live, "_QUIET", ("--ServerApp.no_such_type=[",))
-    monkeypatch.setattr(live, "START_S", 20)
-    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(project))
-    (project / "jupyter_server_config.json").write_text("not json")
-    with pytest.raises(BuildError, match="JupyterLab did not start"), live.serve(notebook):
+    program = project / "python"
+    program.write_text("#!/bin/sh\necho no jupyterlab here\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(live.sys, "executable", str(program))
+    reason = "JupyterLab did not start: no jupyterlab here"
+    with pytest.raises(BuildError, match=reason), live.serve(notebook):
         pass
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbconvert.exporters.slides import SlidesExporter
+from nbconvert.exporters.templateexporter import TemplateExporter
 from traitlets.config import Config
 
 from gpudeck.deck import notebook as nb_tools
@@ -39,6 +40,17 @@ class DeckExporter(SlidesExporter):
         config.TagRemovePreprocessor.remove_cell_tags = {nb_tools.REMOVE}
         config.TemplateExporter.exclude_input = True
         super().__init__(config=config, template_name="gpudeck")
+
+    def from_notebook_node(
+        self, nb: NotebookNode, resources: dict[str, Any] | None = None, **options: Any
+    ) -> tuple[str, dict[str, Any]]:
+        """Return the file as the template makes it.
+
+        HTMLExporter would read it back and write it anew, which takes longer than making it.
+        """
+        result: tuple[str, dict[str, Any]]
+        result = TemplateExporter.from_notebook_node(self, nb, resources, **options)
+        return result
 
     @property
     def default_config(self) -> Config:
