@@ -156,9 +156,9 @@ def _box(page: Page, what_if: WhatIf, state: State, data: dict[str, Any], css_cl
     script = (_SCRIPTS / "explorer.js").read_text(encoding="utf-8")
     readout = html.escape(_read(page.label("readout"), state))
     return (
-        f'<div class="{css_class}" data-key="{page.key}"><div class="dk-controls">{controls}'
-        f'<span class="dk-state" role="status">{note}</span></div>{svg}'
-        f'<p class="dk-readout" aria-live="polite">{readout}</p>'
+        f'<div class="{css_class}" data-key="{page.key}"><div class="dk-controls">{controls}</div>'
+        f'{svg}<div class="dk-reading"><p class="dk-readout" aria-live="polite">{readout}</p>'
+        f'<span class="dk-state" role="status">{note}</span></div>'
         f'<script type="application/json">{payload}</script><script>{script}</script></div>'
     )
 

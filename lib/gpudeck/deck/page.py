@@ -24,7 +24,7 @@ HEADLINE_PX = 36
 _TOP_PX = 66  # padding, kicker
 _HEADLINE_LINE_PX = 44
 _LEAD_PX = 42
-_COVER_PX = 286
+_COVER_PX = 300
 _BOTTOM_PX = 78  # gap, source line, footer, padding
 
 
@@ -137,6 +137,7 @@ class Page:
             detail_id=detail_id,
             detail_place=place,
             evidence=(),
+            pending=False,
         )
 
     def show(self, *evidence: str) -> Page:
@@ -197,8 +198,7 @@ class Page:
             word = html.escape(self.setting.words["not_yet_computed"])
             question = self._fill(self.text.lead)
             return (
-                f'<div class="dk-pending"><p>{word}</p>'
-                f'<p class="dk-question">{question}</p></div>'
+                f'<div class="dk-pending"><p>{word}</p><p class="dk-question">{question}</p></div>'
             )
         lead = f'<p class="dk-lead">{self._fill(self.text.lead)}</p>' if self.text.lead else ""
         points = "".join(f"<li>{self._fill(bullet)}</li>" for bullet in self.text.bullets)
@@ -210,7 +210,7 @@ class Page:
         words = self.setting.words
         source = cite_facts(tuple(self.facts.values()), self.setting.seed, words, self.lang)
         rail = "".join(
-            f'<i{" class=dk-here" if stage == self.entry.stage else ""}></i>'
+            f"<i{' class=dk-here' if stage == self.entry.stage else ''}></i>"
             for stage in range(1, outline.STAGES + 1)
         )
         if self.entry.number is None:
@@ -218,7 +218,7 @@ class Page:
         else:
             place = f"{self.entry.number} / {len(outline.PAGES)}"
         if self.detail_place:
-            place += f' <small>{html.escape(words["detail"])} {self.detail_place}</small>'
+            place += f" <small>{html.escape(words['detail'])} {self.detail_place}</small>"
         section = html.escape(words[f"section_{self.entry.section}"])
         return (
             f'<footer><p class="dk-source">{html.escape(source)}</p><div class="dk-foot">'

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gpudeck.errors import InputError
+from gpudeck.fact import Fact, function_name
 from gpudeck.models.scheduling.published import compute_published as compute_packing
 from gpudeck.tables import Row, read_table
 
@@ -82,3 +83,37 @@ def compare(model: str, rows: Sequence[Row], compute: Compute) -> tuple[Validati
             Validation(row.id, model, row.number, computed[row.id], tolerance, row.unit, sources)
         )
     return tuple(results)
+
+
+def report_validation(results: Sequence[Validation]) -> tuple[Fact, ...]:
+    """Return how many published results are compared, how many are met, and the largest error.
+
+    Parameters
+    ----------
+    results : sequence of Validation
+        From `validate_models`, all in one unit; at least one.
+    """
+    by = function_name(validate_models)
+    sources = sorted({source for result in results for source in result.source.split(";")})
+    worst = max(abs(result.error) for result in results)
+    return (
+        Fact("worst_error", worst, "point", "simulated", "model:packing", by, decimals=2),
+        Fact(
+            "published_results",
+            len(results),
+            "count",
+            "published-measurement",
+            sources[0],
+            by,
+            decimals=0,
+        ),
+        Fact(
+            "results_met",
+            sum(result.ok for result in results),
+            "count",
+            "simulated",
+            "model:packing",
+            by,
+            decimals=0,
+        ),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 class Slot(Protocol):
@@ -23,6 +23,10 @@ class Captioned(Protocol):
     @property
     def key(self) -> str:
         """Prefix of all ids."""
+
+    @property
+    def lang(self) -> Literal["zh", "en"]:
+        """Language of the words."""
 
     @property
     def title(self) -> str:

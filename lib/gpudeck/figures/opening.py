@@ -9,13 +9,15 @@ import numpy as np
 
 from gpudeck.figures.caption import Captioned
 from gpudeck.figures.lettering import text_width_px
-from gpudeck.figures.style import INK, SERIES, USEFUL, WAITING
+from gpudeck.figures.style import INK, SERIES
 from gpudeck.figures.svg import frame
 from gpudeck.hardware.node import Nodes
+from gpudeck.units import format_number
 
 _LABELS_PX = 30
 _LARGEST_PX = 26
-_COLOURS = (USEFUL, *(style.colour for style in SERIES), WAITING)
+# the largest type stays neutral: the colours with a role are for what is computed
+_COLOURS = ("#8A97A3", *(style.colour for style in SERIES))
 
 
 def draw_fleet(nodes: Nodes, page: Captioned) -> str:
@@ -49,7 +51,7 @@ def draw_fleet(nodes: Nodes, page: Captioned) -> str:
                 f'width="{wide * pitch:g}" height="{high * pitch:g}" fill="url(#p{rank})"/>'
             )
         first += int(counts[kind])
-        label = f"{types[kind]} {counts[kind]:,}"
+        label = f"{types[kind]} {format_number(int(counts[kind]), page.lang)}"
         label_px = 20 + text_width_px(label, 16)
         if x + label_px <= width_px:
             names.append(

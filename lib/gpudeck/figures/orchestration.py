@@ -15,7 +15,7 @@ from gpudeck.figures.pseudocode import pseudocode
 from gpudeck.figures.routing import Edge
 from gpudeck.figures.geometry import Box
 from gpudeck.figures.shapes import Canvas, Share, Tone
-from gpudeck.figures.sheet import formula_sheet, table_sheet
+from gpudeck.figures.sheet import formula_sheet
 from gpudeck.figures.style import (
     MEASURED,
     MUTED,
@@ -30,7 +30,7 @@ from gpudeck.figures.style import (
     svg_text,
 )
 from gpudeck.interval import band_of
-from gpudeck.models.scheduling import PackingCurves, PackingSnapshot
+from gpudeck.models.scheduling import FillCurves, NodeSnapshot, PublishedPoint
 
 # the page's argument runs from what is random to what is best: those two carry the roles
 POLICY_STYLE: dict[str, dict[str, object]] = {
@@ -46,15 +46,15 @@ POLICY_STYLE: dict[str, dict[str, object]] = {
 
 
 def draw_allocation(
-    curves: PackingCurves, published: Sequence[tuple[str, float, float]], page: Captioned
+    curves: FillCurves, published: Sequence[PublishedPoint], page: Captioned
 ) -> str:
     """Draw allocated GPUs by arrived demand, one line a policy, published results as points.
 
     Parameters
     ----------
-    curves : PackingCurves
+    curves : FillCurves
         Simulated curves, one for each order of arrival.
-    published : sequence of (policy, arrived %, allocated %)
+    published : sequence of PublishedPoint
         Published means.
     page : Captioned
         The page that shows it.
@@ -62,13 +62,20 @@ def draw_allocation(
     figure = new_figure(page.slot.width_px, page.slot.height_px)
     axes = figure.subplots()
     arrived = curves.arrived_pct
-    first = min(70, int(arrived[-1]) // 2)
-    _draw_bands(axes, arrived, {p: curves.allocated_pct[p] for p in curves.policies})
+    first = 70 if arrived[-1] >= 110 else int(arrived[-1]) // 2
+    _draw_bands(axes, arrived, curves.allocated_pct)
     top = min(100.0, float(arrived[-1]))
     axes.plot([first, top], [first, top], color=MUTED, linewidth=1.5, linestyle=(0, (2, 3)))
-    for policy, load, allocated in published:
-        if policy in curves.policies and first <= load <= arrived[-1]:
-            axes.plot(load, allocated, "o", color=MEASURED, markersize=6, zorder=5)
+    points = [p for p in published if p.policy in curves.allocated_pct]
+    points = [p for p in points if first <= p.arrived_pct <= arrived[-1]]
+    axes.plot(
+        [p.arrived_pct for p in points],
+        [p.allocated_pct for p in points],
+        "o",
+        color=MEASURED,
+        markersize=6,
+        zorder=5,
+    )
     axes.set(xlim=(first, arrived[-1]), ylim=(first, 100))
     name_axes(axes, page.label("x"), page.label("y"))
     middle = first + 0.32 * (top - first)
@@ -76,17 +83,17 @@ def draw_allocation(
         page.label("everything"), (middle, middle), (-10, 10), textcoords="offset points",
         ha="right", color=MUTED,
     )  # fmt: skip
-    _annotate_published(axes, page, published, arrived)
+    _annotate_published(axes, page, points)
     _label_policies(axes, page, arrived, curves.allocated_pct)
     return svg_text(figure, page.key, page.title, page.alt)
 
 
-def draw_fragmentation(curves: PackingCurves, page: Captioned) -> str:
+def draw_fragmentation(curves: FillCurves, page: Captioned) -> str:
     """Draw fragmented GPUs by arrived demand, one line a policy."""
     figure = new_figure(page.slot.width_px, page.slot.height_px)
     axes = figure.subplots()
     arrived = curves.arrived_pct
-    _draw_bands(axes, arrived, {p: curves.fragmented_pct[p] for p in curves.policies})
+    _draw_bands(axes, arrived, curves.fragmented_pct)
     axes.set(xlim=(0, arrived[-1]), ylim=(0, None))
     name_axes(axes, page.label("x"), page.label("y"))
     _label_policies(axes, page, arrived, curves.fragmented_pct)
@@ -118,12 +125,12 @@ def draw_packing_model(page: Captioned) -> str:
     return formula_sheet(page.key, [(page.label(name), tex) for name, tex in rows])
 
 
-def draw_packing_architecture(snapshots: Sequence[PackingSnapshot], page: Captioned) -> str:
+def draw_packing_architecture(snapshots: Sequence[NodeSnapshot], page: Captioned) -> str:
     """Draw the way of a pod from queue to node, and below it nodes as the model left them.
 
     Parameters
     ----------
-    snapshots : sequence of PackingSnapshot
+    snapshots : sequence of NodeSnapshot
         Four nodes after the placement.
     page : Captioned
         The page that shows it.
@@ -173,21 +180,15 @@ def draw_packing_architecture(snapshots: Sequence[PackingSnapshot], page: Captio
     )
 
 
-def _draw_node(canvas: Canvas, room: Box, node: PackingSnapshot, page: Captioned) -> None:
+def _draw_node(canvas: Canvas, room: Box, node: NodeSnapshot, page: Captioned) -> None:
     """Draw one node's GPUs as squares and its CPU and memory as bars, filled as allocated."""
-    bars_px = 56
-    count = len(node.gpu_used)
-    columns = min(4, count)
-    rows = -(-count // columns)
-    gap = 8
-    size = min(
-        (room.width - gap * (columns - 1)) / columns,
-        (room.height - bars_px - gap * rows) / rows,
-    )
+    bars_px, gap_px = 60, 8
+    # one size for all nodes: four GPUs a row, two rows at most in the room above the bars
+    size_px = min((room.width - 3 * gap_px) / 4, (room.height - bars_px - 2 * gap_px) / 2)
     for number, used in enumerate(node.gpu_used):
-        row, column = divmod(number, columns)
-        x, y = room.x + column * (size + gap), room.y + row * (size + gap)
-        canvas.gpu(x, y, size, [Share(used)] if used else [])
+        row, column = divmod(number, 4)
+        x, y = room.x + column * (size_px + gap_px), room.y + row * (size_px + gap_px)
+        canvas.gpu(x, y, size_px, [Share(used)] if used else [])
     names = (("cpu", node.cpu_used), ("memory", node.memory_used))
     for number, (name, used) in enumerate(names):
         y = room.bottom - bars_px + 14 + 28 * number
@@ -240,12 +241,6 @@ def draw_fgd_flow(page: Captioned) -> tuple[str, str]:
     return code, chart
 
 
-def draw_published_table(rows: Sequence[Sequence[str]], page: Captioned) -> str:
-    """Set published and computed values side by side, formatted cells given."""
-    header = ("policy", "published", "computed", "interval", "error", "tolerance")
-    return table_sheet(page.title, [page.label(name) for name in header], rows, marked=0)
-
-
 def _draw_bands(
     axes: Axes, arrived: NDArray[np.int64], curves: dict[str, NDArray[np.float64]]
 ) -> None:
@@ -256,20 +251,19 @@ def _draw_bands(
         axes.plot(arrived, band.mean, **style)  # type: ignore[arg-type]
 
 
-def _annotate_published(
-    axes: Axes,
-    page: Captioned,
-    published: Sequence[tuple[str, float, float]],
-    arrived: NDArray[np.int64],
-) -> None:
+def _annotate_published(axes: Axes, page: Captioned, points: Sequence[PublishedPoint]) -> None:
     """Name the black points once, at the lowest curve, where there is room below."""
-    shown = [point for point in published if point[0] == "random" and point[1] <= arrived[-1]]
-    if shown:
-        _, load, allocated = shown[len(shown) * 3 // 4]
+    lowest = [point for point in points if point.policy == "random"]
+    if lowest:
+        point = lowest[len(lowest) * 3 // 4]
         axes.annotate(
-            page.label("published"), (load, allocated), (0, -26), textcoords="offset points",
-            ha="center", color=MEASURED,
-        )  # fmt: skip
+            page.label("published"),
+            (point.arrived_pct, point.allocated_pct),
+            (0, -26),
+            textcoords="offset points",
+            ha="center",
+            color=MEASURED,
+        )
 
 
 def _label_policies(
@@ -284,6 +278,8 @@ def _label_policies(
             float(samples[:, -1].mean()),
             f"{page.label(policy)}  {samples[:, -1].mean():.1f}%",
             str(POLICY_STYLE[policy]["color"]),
+            # the two that the headline names
+            weight=700 if policy in ("fgd", "random") else 400,
         )
         for policy, samples in curves.items()
     ]

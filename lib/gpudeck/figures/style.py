@@ -123,6 +123,7 @@ class LineEnd:
     y: float
     text: str
     colour: str = INK
+    weight: int = 400
 
 
 def contrast(colour: str, background: str = PAPER) -> float:
@@ -271,6 +272,7 @@ def label_line_ends(
             va="center",
             fontsize=size_px,
             color=text_colour(end.colour),
+            fontweight=end.weight,
             annotation_clip=False,
         )
         for end in ends

@@ -43,7 +43,9 @@ def check_layout(browser: Browser, html: Path, lang: str) -> list[Finding]:
     seen: dict[tuple[str, str], list[str]] = {}
     for size_px, visit in visit_slides(browser, html, SIZES_PX):
         for key, message in (*visit.faults, *(("deck", text) for text in visit.noise)):
-            seen.setdefault((key, message), []).append(f"{size_px[0]}×{size_px[1]}")
+            sizes = seen.setdefault((key, message), [])
+            size = f"{size_px[0]}×{size_px[1]}"
+            sizes += [size] if size not in sizes else []
     return [
         Finding("layout", f"{lang} {key} at {' and '.join(sizes)}", message)
         for (key, message), sizes in seen.items()

@@ -268,6 +268,8 @@ def fill_curves(
     policies: Sequence[str] = tuple(POLICIES),
     load: float = 1.3,
     seeds: Sequence[int] = tuple(range(10)),
+    *,
+    typical: TypicalPods | None = None,
 ) -> FillCurves:
     """Fill the cluster by each policy in the same random orders, one for each seed.
 
@@ -281,13 +283,15 @@ def fill_curves(
         Arrived GPU over capacity, above 0.
     seeds
         One order a seed, each 0 or above; give two or more for a confidence interval.
+    typical
+        Pods that are expected next, ``typical_pods(pods)`` if not told.
 
     Raises
     ------
     InputError
         As in ``fill`` and ``random_orders``.
     """
-    typical = typical_pods(pods)
+    typical = typical or typical_pods(pods)
     draws = [random_orders(pods, nodes, load, seed) for seed in seeds]
     upto_pct = round(100 * load)
     allocated, fragmented = {}, {}

@@ -1,0 +1,53 @@
+"""The pictures of the appendix: published results beside what the models compute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from gpudeck.figures.caption import Captioned
+from gpudeck.figures.sheet import table_sheet
+from gpudeck.units import format_number
+
+
+class Compared(Protocol):
+    """One published result beside the model's: id `policy@arrived`, numbers in one unit."""
+
+    @property
+    def id(self) -> str:
+        """What is compared."""
+
+    @property
+    def published(self) -> float:
+        """The published number."""
+
+    @property
+    def computed(self) -> float:
+        """The model's number."""
+
+    @property
+    def error(self) -> float:
+        """Computed − published."""
+
+    @property
+    def tolerance(self) -> float:
+        """The largest error that passes."""
+
+
+def draw_packing_validation(
+    results: Sequence[Compared], page: Captioned, arrived_pct: int = 130
+) -> str:
+    """Set the published and the computed allocation of each policy side by side, best first."""
+    shown = [result for result in results if result.id.endswith(f"@{arrived_pct}")]
+    rows = [
+        (
+            page.label(result.id.partition("@")[0]),
+            *(
+                format_number(value, page.lang, decimals=2)
+                for value in (result.published, result.computed, result.error, result.tolerance)
+            ),
+        )
+        for result in sorted(shown, key=lambda result: -result.published)
+    ]
+    header = ("policy", "published", "computed", "error", "tolerance")
+    return table_sheet(page.title, [page.label(name) for name in header], rows, marked=0)
