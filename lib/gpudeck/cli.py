@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 LANGUAGES = ("zh", "en")
 INTERRUPTED = 130
-PIPE_WIDTH = 160
+PIPE_WIDTH = 240
 
 app = typer.Typer(
     name="gpudeck",
