@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -258,6 +259,23 @@ def test_what_papermill_adds_is_cleaned_away():
     assert cleaned.cells[1].metadata == {}
     assert cleaned.cells[1].outputs[0].execution_count == 2
     assert "papermill" not in cleaned.metadata
+
+
+def test_outputs_are_stored_cleanly_and_a_second_time_the_same(tmp_path, root):
+    folder = tmp_path / "notebooks"
+    shutil.copytree(root / "notebooks", folder, ignore=shutil.ignore_patterns("fonts", "text"))
+    script = (
+        "import sys; from pathlib import Path; from gpudeck.deck.section import store_outputs\n"
+        "store_outputs(Path(sys.argv[1]))"
+    )
+    stored = []
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", script, folder], check=True, timeout=200)
+        stored.append({path.name: path.read_bytes() for path in folder.glob("*.ipynb")})
+    assert stored[0] == stored[1]
+    notebook = nb_tools.read(folder / f"{SECTION}.ipynb")
+    assert [record["lang"] for record in nb_tools.records(notebook)][0] == "zh"
+    assert not any("injected-parameters" in str(cell.metadata) for cell in notebook.cells)
 
 
 def test_the_stamp_is_what_the_kernel_says():

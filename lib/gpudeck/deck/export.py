@@ -41,7 +41,7 @@ class DeckExporter(SlidesExporter):
         config.TemplateExporter.exclude_input = True
         super().__init__(config=config, template_name="gpudeck")
 
-    def from_notebook_node(
+    def from_notebook_node(  # type: ignore[override]
         self, nb: NotebookNode, resources: dict[str, Any] | None = None, **options: Any
     ) -> tuple[str, dict[str, Any]]:
         """Return the file as the template makes it.
