@@ -13,7 +13,7 @@ FOOT = (
     "<footer><p class='dk-source'>Source</p><div class='dk-foot'><span>1 / 31</span></div></footer>"
 )
 FIGURE = (
-    '<svg role="img" width="800" height="400" viewBox="0 0 800 400"><title>t</title><desc>d</desc>'
+    '<svg role="img" aria-label="what it shows" width="800" height="400" viewBox="0 0 800 400">'
     "{}</svg>"
 )
 
@@ -87,7 +87,12 @@ FAULTY = {
         "a single character",
     ),
     "blank": (article("blank", head="<header></header>"), "has no headline"),
-    "mute": (article("mute", figure("").replace("<desc>d</desc>", "")), "no alternative text"),
+    "mute": (
+        article(
+            "mute", figure("").replace('aria-label="what it shows"', 'aria-labelledby="no-such-id"')
+        ),
+        "no alternative text",
+    ),
     "double": (article("double") + article("double-2"), "holds 2 pages"),
 }
 

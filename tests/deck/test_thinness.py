@@ -39,6 +39,8 @@ def test_all_notebooks_are_thin():
         ("import gpudeckish", "imports gpudeckish"),
         ("gain = 0.83", "holds the number 0.83"),
         ("gain = deck.scale(2)", "holds the number 2"),
+        ("gain = deck.gain * 100", "holds the number 100"),
+        ("gain = 83 / 100", "holds the number 83"),
         ("fact = gpudeck.fact.Fact('a', value)", "makes a Fact itself"),
         ("%matplotlib inline", "not plain Python"),
         ("\n".join(f"line{i} = deck" for i in "abcdefghi"), "has 10 lines"),
@@ -54,6 +56,8 @@ def test_code_that_belongs_into_the_library_is_found(notebook, code, complaint):
     [
         "from gpudeck.models import scheduling",
         "curves = scheduling.fill_curves(deck.scenario, orders=30)",
+        "load = deck.load_pct / 100",
+        "first = deck.seeds[0]",
         "page = page.show(curves[name], deck.slot)",
     ],
 )

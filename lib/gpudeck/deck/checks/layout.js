@@ -100,8 +100,9 @@ async () => {
       if (over > SLACK) fault(`evidence is ${over.toFixed(0)} px larger than its room`);
     }
     for (const svg of slide.querySelectorAll('.dk-evidence svg:not([aria-hidden=true])')) {
+      const ids = svg.getAttribute('aria-labelledby')?.split(' ') ?? [];
       const named = svg.getAttribute('aria-label') ||
-        (svg.querySelector(':scope > title')?.textContent && svg.querySelector(':scope > desc')?.textContent);
+        (ids.length && ids.every((id) => document.getElementById(id)?.textContent.trim()));
       if (svg.getAttribute('role') !== 'img' || !named) fault('a figure has no alternative text');
       const drawn = svg.viewBox.baseVal?.width;
       const shown = svg.getBoundingClientRect().width / scale;

@@ -13,6 +13,7 @@ from gpudeck.deck.checks.finding import Finding
 from gpudeck.deck.outline import APPENDIX, NOTEBOOKS, PAGES, SECTIONS
 
 MAX_LINES = 8
+PERCENT = "100"
 PARAMETERS = {"scenario": "str", "lang": "str", "seed": "int"}
 RISE = {"width": 1280, "height": 720, "margin": 0, "center": False, "transition": "none"}
 
@@ -110,7 +111,7 @@ def _judge_code(tree: ast.Module, source: str) -> Iterator[str]:
     lines = sum(1 for line in source.splitlines() if line.strip())
     if lines > MAX_LINES:
         yield f"has {lines} lines; allowed are {MAX_LINES}: move what it computes into lib"
-    named = {id(word.value) for word in ast.walk(tree) if isinstance(word, ast.keyword)}
+    allowed = {id(number) for number in _plain_numbers(tree)}
     for node in ast.walk(tree):
         for kind, word in _LOGIC.items():
             if isinstance(node, kind):
@@ -121,7 +122,7 @@ def _judge_code(tree: ast.Module, source: str) -> Iterator[str]:
             yield from _judge_imports([node.module or ""])
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Fact"):
             yield "makes a Fact itself: facts come from the function that computes them"
-        if _is_number(node) and id(node) not in named:
+        if _is_number(node) and id(node) not in allowed:
             yield f"holds the number {ast.unparse(node)}: name it as a parameter or compute it"
 
 
@@ -129,6 +130,17 @@ def _judge_imports(modules: Sequence[str]) -> Iterator[str]:
     for module in modules:
         if module.split(".")[0] != "gpudeck":
             yield f"imports {module}; allowed is gpudeck alone"
+
+
+def _plain_numbers(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield what is no result: a parameter's value, an index, the hundred of a percentage."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword):
+            yield node.value
+        if isinstance(node, ast.Subscript):
+            yield node.slice
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            yield from (side for side in (node.right,) if ast.unparse(side) == PERCENT)
 
 
 def _is_number(node: ast.AST) -> bool:
