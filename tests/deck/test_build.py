@@ -274,7 +274,7 @@ def test_outputs_are_stored_cleanly_and_a_second_time_the_same(tmp_path, root):
         stored.append({path.name: path.read_bytes() for path in folder.glob("*.ipynb")})
     assert stored[0] == stored[1]
     notebook = nb_tools.read(folder / f"{SECTION}.ipynb")
-    assert [record["lang"] for record in nb_tools.records(notebook)][0] == "zh"
+    assert next(record["lang"] for record in nb_tools.records(notebook)) == "zh"
     assert not any("injected-parameters" in str(cell.metadata) for cell in notebook.cells)
 
 
