@@ -60,9 +60,19 @@ class Nodes:
         """GPUs of the whole cluster."""
         return int(self.gpus.sum())
 
-    def take(self, rows: ArrayLike) -> Self:
-        """Make a smaller cluster of the given rows: indices, or a mask of shape (n,)."""
-        index = np.asarray(rows)
+    def take(self, rows: Any) -> Self:
+        """Make a smaller cluster of the given rows: indices, a slice, or a mask of shape (n,).
+
+        Raises
+        ------
+        InputError
+            A row is not there, or comes twice.
+        """
+        try:
+            index = np.arange(len(self))[rows]
+        except IndexError as error:
+            msg = f"rows: {error}; allowed are indices of the {len(self)} nodes, or a mask of them"
+            raise InputError(msg) from error
         return type(self)(
             self.name[index],
             self.cpu_milli[index],

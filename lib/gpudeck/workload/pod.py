@@ -62,7 +62,7 @@ class Pods:
         disorder = self.name[1:] <= self.name[:-1]
         if disorder.any():
             name = self.name[1:][disorder][0]
-            msg = f"pod name {name!r} repeats or is out of order; allowed are ascending names"
+            msg = f"pod name {str(name)!r} repeats or is out of order; allowed are ascending names"
             raise InputError(msg)
         if (wrong := wrong_gpu_shares(self.num_gpu, self.gpu_milli)).any():
             row = int(np.argmax(wrong))

@@ -74,7 +74,7 @@ def fgd(machine: Machine, pod: dict, devices: list[int], typical: TypicalPods) -
     return int(100 / (1 + exp(-gain / 1000)))
 
 
-def score(policy: str, machine: Machine, pod: dict, typical: TypicalPods) -> int:
+def score(policy: str, machine: Machine, pod: dict, typical: TypicalPods) -> int:  # noqa: PLR0911
     num, milli, gpu_left = pod["num"], pod["milli"], sum(machine.left)
     if policy == "fgd":
         return max(fgd(machine, pod, devices, typical) for devices in options(machine, pod))
