@@ -8,6 +8,7 @@ from gpudeck.fact import Fact
 from gpudeck.tables import read_sources
 
 MODEL = "model:"
+TITLE_LENGTH = 40
 
 
 def cite_facts(facts: tuple[Fact, ...], seed: int, words: Mapping[str, str], lang: str) -> str:
@@ -44,4 +45,7 @@ def _cite(fact: Fact, seed: int, words: Mapping[str, str]) -> str:
     if fact.kind == "scenario":
         return words["scenario_file"].format(name=fact.source)
     source = read_sources()[fact.source]
-    return " ".join(str(part) for part in (source.author, source.year, source.title) if part)
+    # the line has to hold several: author, year, and the title up to its subtitle
+    title = source.title.split(":")[0].split("(")[0].strip()
+    parts = (source.author, source.year, title if len(title) <= TITLE_LENGTH else "")
+    return " ".join(str(part) for part in parts if part)

@@ -127,7 +127,7 @@ class Page:
         """
         details = read_page_text(self.entry.id, self.lang).details
         if detail_id not in details:
-            msg = f"{self.text.where}: detail slide {detail_id!r} has no text; write `=== {detail_id}`"
+            msg = f"{self.text.where}: detail {detail_id!r} has no text; write `=== {detail_id}`"
             raise InputError(msg)
         place = f"{list(details).index(detail_id) + 1}/{len(details)}"
         return replace(

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from gpudeck.figures.architecture import Block, Group, architecture
 from gpudeck.figures.caption import Captioned
 from gpudeck.figures.flowchart import Step, flowchart
+from gpudeck.figures.geometry import Box
 from gpudeck.figures.pseudocode import pseudocode
 from gpudeck.figures.routing import Edge
-from gpudeck.figures.geometry import Box
 from gpudeck.figures.shapes import Canvas, Share, Tone
 from gpudeck.figures.sheet import formula_sheet
 from gpudeck.figures.style import (
@@ -107,8 +107,7 @@ def draw_packing_model(page: Captioned) -> str:
         ("pod", r"d_t = (c_t,\; m_t,\; k_t,\; \mu_t),\quad \mu_t = 1000\;\;\mathrm{if}\;\;k_t > 1"),
         (
             "fits",
-            r"c_t \leq c_n\;\wedge\; m_t \leq m_n\;\wedge\;"
-            r" |\{\,i : g_{ni} \geq \mu_t\,\}| \geq k_t",
+            r"c_t \leq c_n\;\wedge\; m_t \leq m_n\;\wedge\; |\{i : g_{ni} \geq \mu_t\}| \geq k_t",
         ),
         ("left", r"R_m(n) = \sum_{i\,:\;g_{ni} < \mu_m} g_{ni}"),
         ("otherwise", r"R_m(n) = \sum_{i} g_{ni}"),

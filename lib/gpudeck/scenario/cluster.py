@@ -17,7 +17,7 @@ from gpudeck.workload import Pods, read_openb_nodes, read_openb_pods
 if TYPE_CHECKING:
     from gpudeck.scenario.schema import Scenario
 
-SOURCE = "fgd-atc23"  # the trace was published with this paper
+SOURCE = "openb"
 NODE_COLUMNS = ("cpu_milli", "memory_mib", "gpu", "model", "count")
 POD_COLUMNS = ("cpu_milli", "memory_mib", "num_gpu", "gpu_milli", "gpu_spec", "count")
 MAX_DIGITS = 12

@@ -1,4 +1,4 @@
-"""The same workload with another mix: what if more, or fewer, pods shared a GPU?"""
+"""The same workload with another mix of pods that share a GPU and pods that take whole ones."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def snapshot_models(
     placed = result.node >= 0
     used_milli = np.bincount(result.node[placed], demand[placed], minlength=len(nodes))
     left_milli = nodes.gpus * GPU_MILLI - used_milli
-    models, where = np.unique(nodes.model, return_inverse=True)
+    _, where = np.unique(nodes.model, return_inverse=True)
     gpus = np.bincount(where, nodes.gpus)
     by_size = np.argsort(-gpus, kind="stable")
     # of each model the node with most left, then of each the second, until there are enough
