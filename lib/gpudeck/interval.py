@@ -111,7 +111,7 @@ def band_of(samples: ArrayLike, axis: int = 0, level: float = 0.95, *, of: str =
 
 def _student(values: NDArray[np.float64], level: float) -> Band:
     # Half a second of import that a page without an interval need not pay.
-    from scipy.special import stdtrit  # noqa: PLC0415
+    from scipy.special import stdtrit
 
     _check_level(level)
     count = len(values)

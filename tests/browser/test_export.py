@@ -76,7 +76,7 @@ def test_an_address_names_a_page_and_its_details(open_deck_html, page, deck):
     assert shown(page) == f"binpack-{details[0]}"
     assert place(page).startswith("10 / 31")
     assert place(page).endswith(f"1/{len(details)}")
-    assert page.url.endswith("#/10/2")
+    page.wait_for_url("**#/10/2")  # reveal.js writes it a moment later
 
 
 def test_sliders_of_an_explorer_answer_the_keys(open_deck_html, page, deck):

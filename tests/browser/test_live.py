@@ -65,7 +65,9 @@ def slideshow(request, show, page, complaints):
             "() => window.Jupyter?.notebook?.kernel?.is_connected()", timeout=OPEN_MS
         )
         page.locator("#RISE").click(timeout=OPEN_MS)
-    await_slide(page, "title", OPEN_MS)
+    # before reveal.js is ready the first slide shows already, but keys are lost
+    page.wait_for_selector(".reveal.ready", timeout=OPEN_MS)
+    await_slide(page, "title")
     return page
 
 

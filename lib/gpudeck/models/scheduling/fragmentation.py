@@ -1,5 +1,6 @@
 """Fragmentation: how much of the GPU left on a node the next typical pod could not use."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -105,16 +106,8 @@ def typical_pods(pods: Pods, share: float = TYPICAL_SHARE) -> TypicalPods:
             f"typical pods of {len(pods)} pods with share {share}; allowed is a pod, 0 < share ≤ 1"
         )
         raise InputError(msg)
-    rows = zip(
-        pods.cpu_milli.tolist(),
-        pods.gpu_milli.tolist(),
-        pods.num_gpu.tolist(),
-        pods.gpu_spec.tolist(),
-        strict=True,
-    )
-    counts: dict[tuple[int, int, int, str], int] = {}
-    for row in rows:
-        counts[row] = counts.get(row, 0) + 1
+    columns = (pods.cpu_milli, pods.gpu_milli, pods.num_gpu, pods.gpu_spec)
+    counts = Counter(zip(*(column.tolist() for column in columns), strict=True))
     ranked = sorted(((count, row) for row, count in counts.items()), reverse=True)
     covered = np.cumsum([count for count, _ in ranked])
     kept = ranked[: int(np.searchsorted(covered, share * len(pods))) + 1]

@@ -24,7 +24,7 @@ from numba import njit
 POD_LIMIT = 1001
 GPU = 1000
 UNFIT = -(2**31)
-_BLOCK = 256
+_BLOCK = 128
 
 # Columns of `node`: left, then what the node has; devices follow.
 CPU, MEMORY, PODS, LEFT, FREE, KINDS, ALL_CPU, ALL_MEMORY, GPUS, MODEL, DEVICE = range(11)
@@ -221,18 +221,24 @@ def _score(policy, node, held, weighed, want, steps, level, single, whole, total
 
 
 @_leaf
+def _highest(scores):
+    """Find the highest score, in a loop so plain that it becomes vector instructions."""
+    high = scores[0]
+    for n in range(scores.size):
+        high = max(high, scores[n])
+    return high
+
+
+@_leaf
 def _best(scores, node, memory):
     """Find the first node of the best score with enough memory, −1 if there is none."""
-    top, block = scores[0], 0
-    for start in range(0, scores.size, _BLOCK):
-        high = scores[start]
-        for score in scores[start : start + _BLOCK]:
-            high = max(high, score)
+    top, n = _highest(scores[:_BLOCK]), 0
+    for start in range(_BLOCK, scores.size, _BLOCK):
+        high = _highest(scores[start : start + _BLOCK])
         if high > top:
-            top, block = high, start
+            top, n = high, start
     if top == UNFIT:
         return -1
-    n = block
     while scores[n] != top:
         n += 1
     if node[n, MEMORY] >= memory:
@@ -246,17 +252,27 @@ def _best(scores, node, memory):
 
 
 @_leaf
+def _count(scores):
+    """Count the nodes that fit."""
+    count = 0
+    for n in range(scores.size):
+        count += scores[n] > UNFIT
+    return count
+
+
+@_leaf
 def _any(scores, draw):
     """Draw one of the nodes that fit with equal probability, −1 if there is none."""
-    count = 0
-    for score in scores:
-        count += score > UNFIT
-    skip = int(draw * count)
-    for n in range(scores.size):
-        if scores[n] > UNFIT:
-            if skip == 0:
-                return n
-            skip -= 1
+    skip = int(draw * _count(scores))
+    for start in range(0, scores.size, _BLOCK):
+        here = _count(scores[start : start + _BLOCK])
+        if skip < here:
+            n = start
+            while skip > 0 or scores[n] == UNFIT:
+                skip -= scores[n] > UNFIT
+                n += 1
+            return n
+        skip -= here
     return -1
 
 

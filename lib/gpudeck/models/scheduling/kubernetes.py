@@ -9,6 +9,7 @@ Source: Kubernetes, pkg/scheduler/framework/plugins/noderesources.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from gpudeck.errors import InputError
 
@@ -101,7 +102,7 @@ def balanced_allocation(
     """
     rows = _counted(allocatable, used, pod, dict.fromkeys(resources, 1))
     shares = [min(held / has, 1.0) for has, held, _ in rows]
-    if len(shares) == 2:  # noqa: PLR2004 - Kubernetes' closed form for two
+    if len(shares) == 2:  # Kubernetes' closed form for two
         deviation = abs(shares[0] - shares[1]) / 2
     else:
         mean = sum(shares) / max(len(shares), 1)
@@ -120,7 +121,7 @@ def broken_linear(points: Shape, x: int) -> int:
     >>> broken_linear([(10, 1), (90, 9)], 19), broken_linear([(0, 100), (100, 0)], 75)
     (1, 25)
     """
-    if not points or any(b[0] <= a[0] for a, b in zip(points, points[1:], strict=False)):
+    if not points or any(b[0] <= a[0] for a, b in pairwise(points)):
         msg = f"shape is {list(points)}; allowed are points of ascending use, 1 or more"
         raise InputError(msg)
     for i, (right, high) in enumerate(points):

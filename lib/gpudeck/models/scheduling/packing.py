@@ -385,15 +385,22 @@ def _group_pods(
     pods: Pods, models: list[str], *, by_memory: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Group pods that score alike: the kernel's table of groups, and the group of each pod."""
-    specs, spec = np.unique(pods.gpu_spec, return_inverse=True)
-    shared = (pods.num_gpu == 1) & (pods.gpu_milli < GPU_MILLI)
-    _, kind = np.unique(np.where(shared, 0, pods.num_gpu), return_inverse=True)
     memory = pods.memory_mib if by_memory else np.zeros_like(pods.memory_mib)
-    columns = (pods.cpu_milli, memory, pods.num_gpu, pods.gpu_milli, kind, spec)
-    rows, group = np.unique(np.column_stack(columns), axis=0, return_inverse=True)
-    allowed = np.array([[allows(s, m) for m in models] for s in specs.tolist()], dtype=np.int64)
-    allowed = allowed.reshape(-1, len(models))
-    return np.hstack([rows[:, :-1], allowed[rows[:, -1]]]), group.ravel()
+    columns = (pods.cpu_milli, memory, pods.num_gpu, pods.gpu_milli, pods.gpu_spec)
+    numbers: dict[tuple, int] = {}
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    group = [numbers.setdefault(row, len(numbers)) for row in rows]
+    kinds: dict[int, int] = {}
+    want = [
+        (
+            *(cpu, mib, num, milli),
+            # Shares of one GPU are of a kind, and so are pods of the same number of whole GPUs.
+            kinds.setdefault(0 if num == 1 and milli < GPU_MILLI else num, len(kinds)),
+            *(allows(spec, model) for model in models),
+        )
+        for cpu, mib, num, milli, spec in numbers
+    ]
+    return np.array(want, dtype=np.int64), np.array(group)
 
 
 def _indices(field: str, values: ArrayLike, size: int) -> NDArray[np.int64]:
