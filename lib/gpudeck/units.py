@@ -11,7 +11,6 @@ from babel.numbers import format_compact_decimal, format_decimal
 
 from gpudeck.errors import InputError
 
-Lang = Literal["zh", "en"]
 Scale = Literal["auto", "compact", "plain", "percent"]
 
 _LOCALE = {"zh": "zh_CN", "en": "en_US"}
@@ -106,7 +105,7 @@ UNITS: dict[str, Unit] = _byte_units() | {
 
 def format_number(
     value: float,
-    lang: Lang,
+    lang: str,
     *,
     digits: int = 2,
     decimals: int | None = None,
@@ -152,7 +151,7 @@ def format_number(
 def format_quantity(
     value: float,
     unit: str,
-    lang: Lang,
+    lang: str,
     *,
     digits: int = 2,
     decimals: int | None = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Protocol
 
 
 class Slot(Protocol):
@@ -25,7 +25,7 @@ class Captioned(Protocol):
         """Prefix of all ids."""
 
     @property
-    def lang(self) -> Literal["zh", "en"]:
+    def lang(self) -> str:
         """Language of the words."""
 
     @property

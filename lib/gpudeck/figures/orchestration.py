@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -150,7 +151,7 @@ def draw_packing_architecture(snapshots: Sequence[NodeSnapshot], page: Captioned
                 1,
                 kind="node",
                 tone="plain",
-                content=lambda canvas, room, node=snapshot: _draw_node(canvas, room, node, page),
+                content=partial(_draw_node, node=snapshot, page=page),
             )
         )
     edges = [

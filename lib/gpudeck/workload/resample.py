@@ -55,6 +55,6 @@ def resample_sharing(pods: Pods, share_pct: float, seed: int = 0) -> Pods:
         pods.memory_mib[picked],
         pods.num_gpu[picked],
         pods.gpu_milli[picked],
-        pods.gpu_spec[picked],
+        pods.gpu_spec[picked].tolist(),
         np.ones(len(picked), dtype=np.int64),
     )

@@ -91,7 +91,7 @@ def test_a_scenarios_strings_are_escaped_and_never_markdown() -> None:
 def test_a_missing_language_and_a_missing_file_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(InputError, match="'fr'.*zh and en"):
+    with pytest.raises(InputError, match=r"'fr'.*zh and en"):
         read_page_text("binpack", "fr")
     monkeypatch.setattr(text_module, "NOTEBOOKS", tmp_path / "notebooks")
     read_page_text.cache_clear()

@@ -29,7 +29,7 @@ def test_take_keeps_rows_and_counts_gpus() -> None:
 
 @pytest.mark.parametrize("rows", [[3], [True, False], [0, 0]])
 def test_take_refuses_rows_that_are_not_there(rows: list) -> None:
-    with pytest.raises(InputError, match="rows|repeat"):
+    with pytest.raises(InputError, match=r"rows|repeat"):
         cluster().take(rows)
 
 
