@@ -178,13 +178,13 @@ def _queue_language(
         if not waiting:
             give(_write_notebook(plan, lang, folder, sections, warnings))
 
-    # the longest first, so that no core waits at the end
-    for section in sorted(sections, key=lambda section: -len(section.cells)):
+    for section in sections:
         pool.submit(
             section.path,
             partial(section.run, folder, fork=pool.fork),
             partial(_hear, section, report),
             partial(end, section),
+            weight=section.weight,
         )
 
 

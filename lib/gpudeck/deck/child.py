@@ -14,7 +14,6 @@ import tempfile
 import threading
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -182,7 +181,7 @@ class Pool:
 
     workers: int
     fork: bool = True
-    _queue: deque[tuple[str, Work, Send, Callable[[], None]]] = field(default_factory=deque)
+    _queue: list[tuple[int, str, Work, Send, Callable[[], None]]] = field(default_factory=list)
     _running: dict[Child, tuple[Send, Callable[[], None]]] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
@@ -192,9 +191,17 @@ class Pool:
         for child in self._running:
             child.kill()
 
-    def submit(self, name: str, work: Work, on_message: Send, on_end: Callable[[], None]) -> None:
-        """Queue a piece of work; what it sends goes to `on_message`."""
-        self._queue.append((name, work, on_message, on_end))
+    def submit(
+        self,
+        name: str,
+        work: Work,
+        on_message: Send,
+        on_end: Callable[[], None],
+        *,
+        weight: int = 0,
+    ) -> None:
+        """Queue a piece of work; what it sends goes to `on_message`. The heaviest comes first."""
+        self._queue.append((weight, name, work, on_message, on_end))
 
     def run(self) -> None:
         """Work until the queue is empty and no child lives.
@@ -204,6 +211,9 @@ class Pool:
         InputError, BuildError
             What a piece of work raised, or that its process died.
         """
+        # the longest first, so that no core waits at the end; equals in the order of their coming
+        self._queue.reverse()
+        self._queue.sort(key=lambda job: job[0])
         with selectors.DefaultSelector() as selector:
             while self._queue or self._running:
                 while self._queue and len(self._running) < self.workers:
@@ -213,7 +223,7 @@ class Pool:
                         self._hear(selector, key.fileobj)
 
     def _start(self, selector: selectors.BaseSelector) -> None:
-        name, work, on_message, on_end = self._queue.popleft()
+        _, name, work, on_message, on_end = self._queue.pop()
         if not self.fork:
             work(on_message)
             on_end()

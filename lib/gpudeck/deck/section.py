@@ -47,6 +47,11 @@ class Section:
         """Return how people call the notebook."""
         return f"notebooks/{self.name}.ipynb"
 
+    @property
+    def weight(self) -> int:
+        """Return a guess at how long it runs, to compare: code that computes is longer."""
+        return sum(len(source) for _, source, _ in self.cells)
+
     def run(self, folder: Path, send: Send, *, fork: bool) -> None:
         """Run the cells in `folder` and send what each puts out, for `store`."""
         if fork:
