@@ -24,6 +24,7 @@ Message = dict[str, Any]
 Send = Callable[[Message], None]
 Work = Callable[[Send], None]
 
+_ENDINGS = (signal.SIGINT, signal.SIGTERM)
 CHUNK_BYTES = 1 << 20
 GRACE_S = 3.0
 
@@ -56,10 +57,13 @@ class Child:
         self._read_fd, write_fd = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
+        # a Ctrl-C inside fork's own hooks would be swallowed there: hold it until the fork is done
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self._read_fd)
             _live(work, write_fd, self._log.fileno())
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
         os.close(write_fd)
         with contextlib.suppress(OSError):  # the child may have done it, or may be gone
             os.setpgid(self.pid, self.pid)
@@ -132,6 +136,7 @@ def _live(work: Work, write_fd: int, log_fd: int) -> None:
         # Ctrl-C reaches the parent alone, which then ends its children
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, _leave)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
         null_fd = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null_fd, 0)
         os.dup2(log_fd, 1)
