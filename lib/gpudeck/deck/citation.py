@@ -44,7 +44,9 @@ def _cite(fact: Fact, seed: int, words: Mapping[str, str]) -> str:
         return words["model"].format(model=name)
     if fact.kind == "scenario":
         return words["scenario_file"].format(name=fact.source)
-    source = read_sources()[fact.source]
+    source = read_sources().get(fact.source)
+    if source is None:  # the reader's own table
+        return fact.source
     # the line has to hold several: author, year, and the title up to its subtitle
     title = source.title.split(":")[0].split("(")[0].strip()
     parts = (source.author, source.year, title if len(title) <= TITLE_LENGTH else "")

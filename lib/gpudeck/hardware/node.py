@@ -161,3 +161,35 @@ def freeze_columns(table: Any, text: Sequence[str], whole: Sequence[str]) -> Non
     if len(set(lengths.values())) > 1:
         msg = f"columns have lengths {lengths}; allowed is one length"
         raise InputError(msg)
+
+
+def apportion(counts: ArrayLike, total: int) -> NDArray[np.int64]:
+    """Divide ``total`` in proportion to ``counts``, the rest to the largest remainders.
+
+    Ties go to the earlier count; with ``total`` equal to the sum, the counts come back.
+
+    Parameters
+    ----------
+    counts
+        How many there are of each kind, shape (kinds,), 0 or above.
+    total
+        How many to give out, 0 or above.
+
+    Raises
+    ------
+    InputError
+        ``total`` is negative, or there is nothing to give it to.
+
+    >>> apportion([5, 3, 2], 4).tolist()
+    [2, 1, 1]
+    """
+    shares = whole_numbers("count", counts)
+    available = int(shares.sum())
+    if total < 0 or (available == 0 and total > 0):
+        msg = f"total is {total} for {available} counted; allowed is 0, or more with a count"
+        raise InputError(msg)
+    if available == 0:
+        return shares
+    share, remainder = np.divmod(shares * total, available)
+    share[np.argsort(-remainder, kind="stable")[: total - int(share.sum())]] += 1
+    return share

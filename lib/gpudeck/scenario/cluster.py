@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gpudeck.errors import InputError
-from gpudeck.hardware.node import Nodes
+from gpudeck.fact import Fact
+from gpudeck.hardware.node import Nodes, apportion
 from gpudeck.rng import generator
 from gpudeck.tables import data_dir, read_columns
 from gpudeck.workload import Pods, read_openb_nodes, read_openb_pods
@@ -38,6 +39,14 @@ class Cluster:
     pods: Pods
     origin: str
     source: str
+
+    def facts(self) -> tuple[Fact, ...]:
+        """Return where the workload comes from, as a fact that the source line of a page cites."""
+        kind = {"measured": "published-measurement", "resampled": "derived"}.get(
+            self.origin, "scenario"
+        )
+        by = f"{__name__}.build_cluster"
+        return (Fact("pods", len(self.pods), "pod", kind, self.source, by, decimals=0),)
 
 
 def build_cluster(scenario: Scenario, seed: int) -> Cluster:
@@ -89,22 +98,6 @@ def resize_fleet(nodes: Nodes, count: int, seed: int) -> Nodes:
         for of_type, share in zip(rows.values(), shares, strict=True)
     ]
     return nodes.take(np.sort(np.concatenate(kept)))
-
-
-def apportion(counts: list[int], total: int) -> list[int]:
-    """Divide `total` in proportion to `counts`, the rest to the largest remainders.
-
-    Ties go to the earlier count.
-
-    >>> apportion([5, 3, 2], 4)
-    [2, 1, 1]
-    """
-    whole = sum(counts)
-    shares = [count * total // whole for count in counts]
-    order = sorted(range(len(counts)), key=lambda i: -(counts[i] * total % whole))
-    for i in order[: total - sum(shares)]:
-        shares[i] += 1
-    return shares
 
 
 def table_path(table: str) -> Path:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gpudeck.errors import InputError
-from gpudeck.hardware.node import freeze_columns, numbered_names, whole_numbers
+from gpudeck.hardware.node import apportion, freeze_columns, numbered_names, whole_numbers
 
 GPU_MILLI = 1000
 
@@ -125,7 +125,7 @@ class Pods:
         if any(column.shape != counts.shape for column in columns):
             msg = f"columns have shapes {[c.shape for c in columns]}; allowed is {counts.shape}"
             raise InputError(msg)
-        repeats = _apportion(counts, int(counts.sum()) if total is None else total)
+        repeats = apportion(counts, int(counts.sum()) if total is None else total)
         return cls(
             numbered_names("pod", int(repeats.sum())),
             *(np.repeat(column, repeats) for column in columns),
@@ -141,16 +141,3 @@ def wrong_gpu_shares(num_gpu: NDArray[np.int64], gpu_milli: NDArray[np.int64]) -
     one = (num_gpu == 1) & (gpu_milli >= 1) & (gpu_milli <= GPU_MILLI)
     several = (num_gpu > 1) & (gpu_milli == GPU_MILLI)
     return ~(none | one | several)
-
-
-def _apportion(counts: NDArray[np.int64], total: int) -> NDArray[np.int64]:
-    """Divide ``total`` in proportion to ``counts`` by largest remainder."""
-    available = int(counts.sum())
-    if total < 0 or (available == 0 and total > 0):
-        msg = f"total is {total} for {available} pods counted; allowed is 0, or more with a pod"
-        raise InputError(msg)
-    if available == 0:
-        return counts
-    share, remainder = np.divmod(counts * total, available)
-    share[np.argsort(-remainder, kind="stable")[: total - int(share.sum())]] += 1
-    return share

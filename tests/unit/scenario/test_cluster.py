@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpudeck.errors import InputError
-from gpudeck.hardware.node import Nodes
+from gpudeck.hardware.node import Nodes, apportion
 from gpudeck.scenario import Cluster, describe_fleet, read_scenario
-from gpudeck.scenario.cluster import apportion, resize_fleet
+from gpudeck.scenario.cluster import resize_fleet
 from gpudeck.tables import read_sources
 
 

@@ -15,9 +15,7 @@ from gpudeck.workload.pod import Pods
 MODEL = "model:packing"
 
 
-def report_curves(
-    curves: FillCurves, typical: TypicalPods, pods: Pods, cluster_source: str
-) -> tuple[Fact, ...]:
+def report_curves(curves: FillCurves, typical: TypicalPods, pods: Pods) -> tuple[Fact, ...]:
     """Return what the curves say at the end of the experiment.
 
     Parameters
@@ -28,15 +26,13 @@ def report_curves(
         The typical pods that FGD saw.
     pods : Pods
         The workload.
-    cluster_source : str
-        Key of the source of nodes and pods.
 
     Returns
     -------
     tuple of Fact
         For each policy `<policy>` (allocated, % of capacity) and `fragmented_<policy>`;
         `fragment_saved` (points, paired over the orders, Random less FGD); `load`, `orders`,
-        `typical_pods`, `typical_share`, `pods`; `published_fgd`.
+        `typical_pods`, `typical_share`; `published_fgd`.
     """
     by = function_name(fill_curves)
     facts = []
@@ -56,7 +52,6 @@ def report_curves(
     facts += [
         Fact(key, value, unit, "simulated", MODEL, by, decimals=0) for key, value, unit in settings
     ]
-    facts.append(Fact("pods", len(pods), "pod", "derived", cluster_source, by, decimals=0))
     last = [point for point in read_published_curves() if point.policy == "fgd"][-1]
     facts.append(
         Fact(
