@@ -119,10 +119,21 @@
     else draw(box, read(box).states[index(box)]);
   });
 
-  // a blank kernel imports and compiles at its first question: ask before the presenter does
-  function warm() {
+  // JupyterLab's shortcuts would take a slider's arrow keys; the browser itself still moves it
+  window.addEventListener("keydown", (event) => {
+    const inside = event.target.closest && event.target.closest(".dk-explorer");
+    if (inside && /^(Arrow|Home|End)/.test(event.key)) event.stopPropagation();
+  }, true);
+
+  // a blank kernel imports and compiles at its first question: ask before the presenter does,
+  // again while the kernel is not there yet
+  const WARM_EVERY_MS = 1500, WARM_TRIES = 20;
+  function warm(tries) {
     const box = document.querySelector(".dk-live");
-    if (box) askState(box);
+    const jupyter = document.getElementById("jupyter-config-data") || document.body.dataset.baseUrl;
+    if (!box || !jupyter || box.dataset.kernel || tries === 0) return;
+    askState(box);
+    setTimeout(() => warm(tries - 1), WARM_EVERY_MS);
   }
-  setTimeout(warm, 1500);
+  setTimeout(() => warm(WARM_TRIES), WARM_EVERY_MS);
 })();
