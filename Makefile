@@ -25,7 +25,8 @@ live: setup ## Start the slideshow in JupyterLab
 	@$(BIN)/gpudeck live
 
 test: setup ## Run all tests
-	@$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_FLAGS)
+	@$(BIN)/pytest -n 2 --dist loadfile notebooks
+	$(BIN)/pytest -n 2 --dist loadfile tests lib $(PYTEST_FLAGS)
 
 bench: setup ## Print the speed of everything that has to be fast
 	@for file in benchmarks/bench_*.py; do $(BIN)/python "$$file"; done
