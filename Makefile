@@ -39,7 +39,7 @@ lint: $(INSTALLED) ## Check style, spelling, types and the direction of imports
 	$(BIN)/lint-imports --no-logo
 
 lock: ## Write requirements.lock anew from pyproject.toml (needs uv)
-	@uv pip compile pyproject.toml --all-extras --universal --generate-hashes \
+	@uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-strip-extras \
 	  --no-header --no-annotate --upgrade --quiet --output-file requirements.lock
 
 clean: ## Remove .venv, exports and caches

@@ -34,7 +34,7 @@ def test_environment_has_the_same_names_and_ranges(root, wanted):
 def test_lock_pins_every_dependency_within_its_range(root, wanted):
     lock = (root / "requirements.lock").read_text()
     pinned = {}
-    for name, version in re.findall(r"^([\w.-]+)==([\w.]+)", lock, re.M):
+    for name, version in re.findall(r"^([\w.-]+)(?:\[[\w,-]+\])?==([\w.]+)", lock, re.M):
         pinned.setdefault(canonicalize_name(name), []).append(version)
     unmet = {
         name: pinned.get(name)
