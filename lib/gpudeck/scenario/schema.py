@@ -129,6 +129,14 @@ class Packing(Section):
     )
 
 
+class Sharing(Section):
+    """One GPU shared by several tenants: pages 6 to 8."""
+
+    gpu: FileName = Field(
+        description="GPU on which sharing is studied: an id of data/gpus.csv that has MIG"
+    )
+
+
 class Tenant(Section):
     """One user of the shared fleet."""
 
@@ -139,6 +147,17 @@ class Tenant(Section):
     )
     share: float = Field(
         gt=0, le=1, description="share of the demand for GPUs; the shares of all tenants sum to 1"
+    )
+    guaranteed_pct: float = Field(
+        ge=0,
+        le=100,
+        description="GPUs that the tenant is guaranteed, in % of the fleet; at most 100 together",
+    )
+    weight: float = Field(
+        gt=0, le=1000, description="weight with which GPUs beyond the guarantees are divided"
+    )
+    priority: int = Field(
+        ge=-1000, le=1000, description="priority of the tenant's jobs; the higher goes first"
     )
 
 
@@ -151,6 +170,10 @@ def _check_tenants(tenants: tuple[Tenant, ...]) -> tuple[Tenant, ...]:
     total = sum(tenant.share for tenant in tenants)
     if abs(total - 1) > SHARE_TOLERANCE:
         reason = f"has shares that sum to {total:.6g}"
+        raise _refusal(reason)
+    guaranteed_pct = sum(tenant.guaranteed_pct for tenant in tenants)
+    if guaranteed_pct > 100 + SHARE_TOLERANCE:
+        reason = f"guarantees {guaranteed_pct:.6g} % of the GPUs together"
         raise _refusal(reason)
     return tenants
 
@@ -165,6 +188,13 @@ class Scenario(Section):
     fleet: Fleet = Field(description="the machines")
     cluster: ClusterSource = Field(description="the pods, and a trace where one is at hand")
     packing: Packing = Field(description="the packing experiment of page 10")
+    runs: int = Field(
+        ge=2,
+        le=1000,
+        description="simulated runs, each with a seed of its own, behind a 95 % band; packing has "
+        "its own orders",
+    )
+    sharing: Sharing = Field(description="one GPU shared by several tenants: pages 6 to 8")
     tenants: Annotated[tuple[Tenant, ...], AfterValidator(_check_tenants)] = Field(
         strict=False,
         min_length=1,

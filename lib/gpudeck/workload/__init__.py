@@ -1,6 +1,15 @@
 """Workloads: what arrives, what it asks for, and how long it stays."""
 
+from gpudeck.workload.job import Jobs, concatenate_jobs
 from gpudeck.workload.openb import openb_nodes, openb_pods, read_openb_nodes, read_openb_pods
 from gpudeck.workload.pod import Pods
 
-__all__ = ["Pods", "openb_nodes", "openb_pods", "read_openb_nodes", "read_openb_pods"]
+__all__ = [
+    "Jobs",
+    "Pods",
+    "concatenate_jobs",
+    "openb_nodes",
+    "openb_pods",
+    "read_openb_nodes",
+    "read_openb_pods",
+]
