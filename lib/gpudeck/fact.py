@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from numpy.typing import ArrayLike
+
 from gpudeck.errors import InputError
-from gpudeck.interval import Interval
+from gpudeck.interval import Interval, interval_of
 
 KINDS = (
     "simulated",
@@ -96,6 +98,28 @@ class Fact:
 def function_name(function: Callable[..., object]) -> str:
     """Return the dotted name under which a function can be imported."""
     return f"{function.__module__}.{function.__qualname__}"
+
+
+def mean_fact(
+    key: str,
+    samples: ArrayLike,
+    unit: str,
+    source: str,
+    function: str,
+    *,
+    decimals: int | None = 1,
+) -> Fact:
+    """Return the mean of simulated samples, one a seed, with its 95 % interval.
+
+    Parameters
+    ----------
+    key, unit, source, function, decimals
+        As of a `Fact`.
+    samples
+        One value a seed, shape (seeds,), two or more.
+    """
+    interval = interval_of(samples)
+    return Fact(key, interval.mean, unit, "simulated", source, function, interval, decimals)
 
 
 def index_facts(facts: tuple[Fact, ...]) -> dict[str, Fact]:

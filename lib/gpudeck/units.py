@@ -61,6 +61,9 @@ UNITS: dict[str, Unit] = _byte_units() | {
     "SM": Unit("个SM", "SM", "SMs", 1.0, "SMs"),
     "slice": Unit("个切片", "slice", "slices", 1.0, "slices"),
     "instance": Unit("个实例", "instance", "instances", 1.0, "instances"),
+    "tenant": Unit("个租户", "tenant", "tenants", 1.0, "tenants"),
+    "launch": Unit("次启动", "launch", "launches", 1.0, "launches"),
+    "preemption": Unit("次抢占", "preemption", "preemptions", 1.0, "preemptions"),
     "token": Unit("个token", "token", "tokens", 1.0, "tokens"),
     "request": Unit("个请求", "request", "requests", 1.0, "requests"),
     "parameter": Unit("个参数", "parameter", "parameters", 1.0, "parameters"),
@@ -79,6 +82,8 @@ UNITS: dict[str, Unit] = _byte_units() | {
     "TOP/s": Unit("TOP/s", "TOP/s", "OP/s", 1e12),
     "IOPS": Unit("IOPS", "IOPS", "operations/s"),
     "1/s": Unit("次/秒", "/s", "operations/s"),
+    "job/h": Unit("作业/小时", "job/h", "jobs/s", 1 / 3600, "jobs/h"),
+    "job/s": Unit("作业/秒", "job/s", "jobs/s", 1.0, "jobs/s"),
     "token/s": Unit("token/秒", "token/s", "tokens/s", 1.0, "tokens/s"),
     "request/s": Unit("请求/秒", "request/s", "requests/s", 1.0, "requests/s"),
     # power, energy, carbon
@@ -97,6 +102,8 @@ UNITS: dict[str, Unit] = _byte_units() | {
     # money, always dated where it is printed
     "USD": Unit("美元", "", "USD", prefix="$"),
     "USD/GPU-hour": Unit("美元/GPU·时", "/GPU-hour", "USD/GPU time", prefix="$"),
+    "USD/h": Unit("美元/小时", "/h", "USD/time", prefix="$"),
+    "USD/day": Unit("美元/天", "/day", "USD/time", 1 / 24, prefix="$"),
     "USD/kWh": Unit("美元/kWh", "/kWh", "USD/energy", prefix="$"),
     "USD/Mtoken": Unit("美元/百万token", "/M tokens", "USD/token", prefix="$"),
     "token/USD": Unit("token/美元", "token/$", "tokens/USD", 1.0, "tokens/$"),

@@ -8,19 +8,23 @@ import numpy as np
 
 from gpudeck.figures.caption import Captioned
 from gpudeck.figures.orchestration import POLICY_STYLE
-from gpudeck.figures.plot_frame import PlotFrame, draw_plot_frame
 from gpudeck.figures.style import USEFUL, WASTE
-from gpudeck.figures.what_if import Line, Slider, State, WhatIf
+from gpudeck.figures.what_if import (
+    Line,
+    Slider,
+    State,
+    WhatIf,
+    percent_slider,
+    readable,
+    what_if_frame,
+)
 from gpudeck.models.scheduling import POLICIES, fill, random_orders
 from gpudeck.models.scheduling.grid import FillGrid
 from gpudeck.scenario import Cluster, Scenario
-from gpudeck.units import format_quantity
 
 DASHES = {"fgd": "", "bestfit": "9 5", "random": "10 4"}
 FIRST_PCT = 60
 LIVE_LOADS_PCT = (80, 90, 100, 110, 120, 130, 140, 150, 160)
-# controls above and one line of readout below
-_CONTROLS_PX = 82
 
 
 def packing_what_if(grid: FillGrid, page: Captioned) -> WhatIf:
@@ -30,20 +34,20 @@ def packing_what_if(grid: FillGrid, page: Captioned) -> WhatIf:
     def look_up(sharing_pct: int, cpu_pct: int) -> State:
         curves = [grid.allocated_pct[sharing_pct, cpu_pct, policy] for policy in grid.policies]
         ends = {policy: float(c[-1]) for policy, c in zip(grid.policies, curves, strict=True)}
-        words = {name: _quantity(end, "%", page.lang) for name, end in ends.items()}
-        words["load"] = _quantity(int(arrived[-1]), "%", page.lang, decimals=0)
-        words["gain"] = _quantity(ends["fgd"] - ends["random"], "point", page.lang)
+        words = {name: readable(end, "%", page.lang) for name, end in ends.items()}
+        words["load"] = readable(int(arrived[-1]), "%", page.lang, decimals=0)
+        words["gain"] = readable(ends["fgd"] - ends["random"], "point", page.lang)
         return State(arrived.astype(float), np.array(curves)[:, FIRST_PCT:], words)
 
     sliders = (
-        _slider("sharing_pct", page.label("sharing"), grid.sharing_pct, 40),
-        _slider("cpu_pct", page.label("cpu"), grid.cpu_pct, 100),
+        percent_slider("sharing_pct", page.label("sharing"), grid.sharing_pct, 40),
+        percent_slider("cpu_pct", page.label("cpu"), grid.cpu_pct, 100),
     )
     lines = tuple(
         Line(page.label(policy), str(POLICY_STYLE[policy]["color"]), DASHES[policy])
         for policy in grid.policies
     )
-    return WhatIf(_frame(page, (FIRST_PCT, arrived[-1]), (40, 100)), lines, sliders, look_up)
+    return WhatIf(what_if_frame(page, (FIRST_PCT, arrived[-1]), (40, 100)), lines, sliders, look_up)
 
 
 def packing_live(page: Captioned) -> WhatIf:
@@ -52,13 +56,13 @@ def packing_live(page: Captioned) -> WhatIf:
     names = tuple(page.label(policy) for policy in policies)
     sliders = (
         Slider("policy", page.label("policy"), policies, names, policies.index("fgd")),
-        _slider("load_pct", page.label("load"), LIVE_LOADS_PCT, 130),
+        percent_slider("load_pct", page.label("load"), LIVE_LOADS_PCT, 130),
     )
     lines = (
         Line(page.label("allocated"), USEFUL),
         Line(page.label("fragmented"), WASTE, DASHES["random"]),
     )
-    return WhatIf(_frame(page, (0, LIVE_LOADS_PCT[-1]), (0, 100)), lines, sliders, run_live)
+    return WhatIf(what_if_frame(page, (0, LIVE_LOADS_PCT[-1]), (0, 100)), lines, sliders, run_live)
 
 
 def run_live(scenario: Scenario, seed: int, lang: str, *, policy: str, load_pct: int) -> State:
@@ -78,10 +82,10 @@ def run_live(scenario: Scenario, seed: int, lang: str, *, policy: str, load_pct:
     result = fill(cluster.nodes, cluster.pods, order, rank, policy, seed=seed)
     y = np.array([result.allocated_pct(load_pct), result.fragmented_pct(load_pct)])
     words = {
-        "load": _quantity(load_pct, "%", lang, decimals=0),
-        "allocated": _quantity(float(y[0, -1]), "%", lang),
-        "fragmented": _quantity(float(y[1, -1]), "%", lang),
-        "failed": _quantity(int((result.node < 0).sum()), "pod", lang, decimals=0),
+        "load": readable(load_pct, "%", lang, decimals=0),
+        "allocated": readable(float(y[0, -1]), "%", lang),
+        "fragmented": readable(float(y[1, -1]), "%", lang),
+        "failed": readable(int((result.node < 0).sum()), "pod", lang, decimals=0),
     }
     return State(np.arange(load_pct + 1.0), y, words)
 
@@ -89,17 +93,3 @@ def run_live(scenario: Scenario, seed: int, lang: str, *, policy: str, load_pct:
 @cache
 def _cluster(scenario: Scenario, seed: int) -> Cluster:
     return scenario.cluster_tables(seed)
-
-
-def _slider(name: str, label: str, values: tuple[int, ...], start: int) -> Slider:
-    return Slider(name, label, values, tuple(f"{v}%" for v in values), values.index(start))
-
-
-def _quantity(value: float, unit: str, lang: str, decimals: int = 1) -> str:
-    return format_quantity(value, unit, lang, decimals=decimals)
-
-
-def _frame(page: Captioned, x: tuple[float, float], y: tuple[float, float]) -> PlotFrame:
-    size_px = (page.slot.width_px, page.slot.height_px - _CONTROLS_PX)
-    names = (page.label("x"), page.label("y"))
-    return draw_plot_frame(page.key, page.title, page.alt, size_px, x, y, names)

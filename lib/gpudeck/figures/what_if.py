@@ -9,7 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpudeck.errors import InputError
-from gpudeck.figures.plot_frame import PlotFrame
+from gpudeck.figures.caption import Captioned
+from gpudeck.figures.plot_frame import PlotFrame, draw_plot_frame
+from gpudeck.units import format_quantity
+
+# controls above and one line of readout below
+_CONTROLS_PX = 82
 
 
 @dataclass(frozen=True)
@@ -66,3 +71,28 @@ class WhatIf:
     lines: tuple[Line, ...]
     sliders: tuple[Slider, ...]
     compute: Callable[..., State]
+
+
+def quantity_slider(
+    name: str, label: str, values: tuple[float, ...], start: float, unit: str, lang: str
+) -> Slider:
+    """Return a control over numbers of one unit that starts at one of them."""
+    shown = tuple(format_quantity(value, unit, lang) for value in values)
+    return Slider(name, label, values, shown, values.index(start))
+
+
+def percent_slider(name: str, label: str, values: tuple[int, ...], start: int) -> Slider:
+    """Return a control over percentages that starts at one of them."""
+    return Slider(name, label, values, tuple(f"{v}%" for v in values), values.index(start))
+
+
+def readable(value: float, unit: str, lang: str, decimals: int = 1) -> str:
+    """Write a number of a state's readout with its unit."""
+    return format_quantity(value, unit, lang, decimals=decimals)
+
+
+def what_if_frame(page: Captioned, x: tuple[float, float], y: tuple[float, float]) -> PlotFrame:
+    """Draw the axes of a what-if slide, named by its labels `x` and `y`, to these limits."""
+    size_px = (page.slot.width_px, page.slot.height_px - _CONTROLS_PX)
+    names = (page.label("x"), page.label("y"))
+    return draw_plot_frame(page.key, page.title, page.alt, size_px, x, y, names)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from gpudeck.fact import Fact, function_name
-from gpudeck.interval import interval_of
+from gpudeck.fact import Fact, function_name, mean_fact
 from gpudeck.models.scheduling.fragmentation import TypicalPods
 from gpudeck.models.scheduling.grid import FillGrid, fill_grid
 from gpudeck.models.scheduling.packing import FillCurves, fill_curves
@@ -38,10 +35,10 @@ def report_curves(curves: FillCurves, typical: TypicalPods, pods: Pods) -> tuple
     facts = []
     for prefix, samples in (("", curves.allocated_pct), ("fragmented_", curves.fragmented_pct)):
         for policy, values in samples.items():
-            facts.append(_mean(f"{prefix}{policy}", values[:, -1], "%", by))
+            facts.append(mean_fact(f"{prefix}{policy}", values[:, -1], "%", MODEL, by))
     if {"random", "fgd"} <= curves.fragmented_pct.keys():
         saved = curves.fragmented_pct["random"][:, -1] - curves.fragmented_pct["fgd"][:, -1]
-        facts.append(_mean("fragment_saved", saved, "point", by))
+        facts.append(mean_fact("fragment_saved", saved, "point", MODEL, by))
     covered_pct = 100 * float(typical.weight.sum()) / len(pods)
     settings = (
         ("load", int(curves.arrived_pct[-1]), "%"),
@@ -65,11 +62,6 @@ def report_curves(curves: FillCurves, typical: TypicalPods, pods: Pods) -> tuple
         )
     )
     return tuple(facts)
-
-
-def _mean(key: str, samples: np.ndarray, unit: str, by: str) -> Fact:
-    interval = interval_of(samples)
-    return Fact(key, interval.mean, unit, "simulated", MODEL, by, interval, decimals=1)
 
 
 def report_lead(grid: FillGrid, sharing_pct: int = 40) -> tuple[Fact, ...]:

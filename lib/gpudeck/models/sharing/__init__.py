@@ -1,0 +1,1 @@
+"""Sharing: how one GPU serves several tenants, and what each of them really needs."""
