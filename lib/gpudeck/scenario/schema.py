@@ -135,6 +135,21 @@ class Sharing(Section):
     gpu: FileName = Field(
         description="GPU on which sharing is studied: an id of data/gpus.csv that has MIG"
     )
+    tenants_per_gpu: int = Field(
+        ge=2,
+        le=7,
+        description="tenants that share it on page 7: a training job, from three on a notebook, "
+        "and inference; their kernels are synthetic (data/workload_kernels.csv)",
+    )
+    slice_ms: float = Field(
+        ge=0.1, le=100, description="time slicing: length of a slice, in ms; no vendor publishes it"
+    )
+    switch_us: float = Field(
+        ge=0,
+        le=10_000,
+        description="time slicing: cost of a switch to another client, in microseconds; an "
+        "assumption",
+    )
 
 
 class Tenant(Section):
