@@ -9,12 +9,13 @@ from typing import Any
 from gpudeck.errors import InputError
 from gpudeck.fact import Fact, function_name
 from gpudeck.models.scheduling.published import compute_published as compute_packing
+from gpudeck.models.sharing.gpu.published import compute_published as compute_sharing
 from gpudeck.tables import Row, read_table
 
 Compute = Callable[[Sequence[Row]], dict[str, float]]
 
 # table in data/published → the function that computes its rows
-MODELS: dict[str, Compute] = {"packing": compute_packing}
+MODELS: dict[str, Compute] = {"packing": compute_packing, "sharing": compute_sharing}
 
 
 @dataclass(frozen=True)

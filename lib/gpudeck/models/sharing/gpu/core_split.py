@@ -110,8 +110,6 @@ def split_by_kernel(
     The bucket counts blocks, not time: a block of a long kernel costs no more than one of a short.
     """
     return tuple(
-        split_cores(
-            limits_pct, bucket, kernel_ms=ms, duration_s=duration_s, runs=runs, seed=seed
-        )
+        split_cores(limits_pct, bucket, kernel_ms=ms, duration_s=duration_s, runs=runs, seed=seed)
         for ms in kernels_ms
     )

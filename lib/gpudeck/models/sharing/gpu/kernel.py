@@ -201,96 +201,135 @@ def _write(log, size, last, who, begin, end):
 
 
 @njit(cache=True)
+def _crash(fault_at, fault_all, state, out):
+    """Kill the tenant whose kernel faulted, and all others of its fault domain."""
+    for i in range(len(state)):
+        if i == fault_at or fault_all:
+            out[i, ALIVE] = 0
+            state[i, _READY] = state[i, _POLL] = state[i, _TICK] = np.inf
+
+
+@njit(cache=True)
+def _settle(
+    real, whole, draws, first, rule, nap_ms, state, count, out, issued, latency, ticks, t
+):  # fmt: skip
+    """Do what is due at t: watchers, kernels that end, launches that wake, requests that come."""
+    for i in range(len(real)):
+        if state[i, _TICK] <= t + _EPS:
+            _watch(i, whole, state, count, out, ticks, rule, t)
+        if count[i, _PENDING] > 0 and state[i, _LEFT] <= _EPS and out[i, ALIVE] > 0:
+            _finish(i, real, whole, draws, first, state, count, out, issued, latency, nap_ms, t)
+        if state[i, _POLL] <= t + _EPS:
+            state[i, _POLL] = np.inf
+            _launch(i, real, whole, state, count, out, nap_ms, t)
+        if state[i, _READY] <= t + _EPS:
+            state[i, _READY] = np.inf
+            _launch(i, real, whole, state, count, out, nap_ms, t)
+
+
+@njit(cache=True)
+def _choose(real, count, out, current, clock, slice_ms, switch_ms):
+    """Give the GPU to the next tenant with work when a slice is over; return whose context it is.
+
+    ``clock`` holds what is left of the slice and of the switch before it.
+    """
+    if clock[1] > _EPS:
+        return current
+    mine = current >= 0 and count[current, _PENDING] > 0 and out[current, ALIVE] > 0
+    if mine and clock[0] > _EPS:
+        return current
+    chosen = _next_runnable(count, out, current)
+    if chosen < 0:
+        return current
+    if chosen != current and current >= 0:
+        clock[1] = switch_ms
+    clock[0] = slice_ms * real[chosen, WEIGHT]
+    return chosen
+
+
+@njit(cache=True)
+def _until(how, state, current, clock, t, end_ms):
+    """When something happens next."""
+    until = end_ms
+    if clock[1] > _EPS:
+        until = min(until, t + clock[1])
+    elif how == SLICED and current >= 0 and state[current, _RATE] > 0:
+        until = min(until, t + clock[0])
+    for i in range(len(state)):
+        until = min(until, state[i, _READY], state[i, _POLL], state[i, _TICK])
+        if state[i, _RATE] > 0:
+            until = min(until, t + state[i, _LEFT] / state[i, _RATE])
+    return until
+
+
+@njit(cache=True)
+def _advance(how, state, out, clock, log, size, last, t, until):
+    """Let time pass and work proceed; return the number of entries in the log."""
+    step = until - t
+    for i in range(len(state)):
+        if state[i, _RATE] > 0:
+            state[i, _LEFT] -= state[i, _RATE] * step
+            out[i, DONE_MS] += state[i, _RATE] * step
+            out[i, BUSY_MS] += step
+            size = _write(log, size, last, i, t, until)
+    if clock[1] > _EPS:
+        size = _write(log, size, last, SWITCH, t, until)
+        clock[1] -= step
+    elif how == SLICED:
+        clock[0] -= step
+    return size
+
+
+@njit(cache=True)
+def _count_arrived(whole, draws, first, state, count, out, end_ms):
+    """Count the requests that came: by their times, or those finished and the one begun."""
+    for i in range(len(whole)):
+        if whole[i, OPEN]:
+            for k in range(first[i], first[i + 1]):
+                out[i, ARRIVED] += draws[k] <= end_ms
+        else:
+            begun = count[i, _LAUNCHED] > 0 or state[i, _POLL] < np.inf
+            out[i, ARRIVED] = count[i, _NEXT] + begun
+
+
+@njit(cache=True)
 def simulate(
     how, end_ms, slice_ms, switch_ms, fault_ms, fault_at, fault_all,
     real, whole, draws, first, rule, nap_ms, out, issued, latency, ticks, log,
 ):  # fmt: skip
-    """Run the tenants to the end; fill ``out``, ``latency``, ``ticks``, ``log``.
+    """Run the tenants to the end; fill ``out``, ``issued``, ``latency``, ``ticks``, ``log``.
 
     ``fault_at`` is the tenant that crashes at ``fault_ms``, −1 for none; ``fault_all`` tells
-    whether it takes all others along. ``rule`` holds SMs, threads, power, divisor, floor, wait and
-    window of the watcher. ``ticks`` has one column more than ``TICK_COLUMNS``: busy time so far.
-    Returns the number of entries in the log.
+    whether it takes all others along. ``rule`` holds SMs, threads, power, divisor, floor, wait,
+    window and factor of the token bucket. ``ticks`` has a column more than ``TICK_COLUMNS``: busy
+    time so far. Returns the number of entries in the log.
     """
-    n = len(real)
-    state = np.zeros((n, 7))
-    count = np.zeros((n, 8), np.int64)
-    last = np.full(n + 1, -1)
-    state[:, _POLL] = np.inf
-    state[:, _TICK] = np.inf
+    state, count = np.zeros((len(real), 7)), np.zeros((len(real), 8), np.int64)
+    last, clock = np.full(len(real) + 1, -1), np.zeros(2)
+    state[:, _POLL] = state[:, _TICK] = np.inf
     out[:, ALIVE] = 1
-    for i in range(n):
+    for i in range(len(real)):
         _take(i, real, whole, draws, first, state, count, issued, 0.0)
         if whole[i, LIMIT] > 0:
             state[i, _TICK] = real[i, PHASE_MS]
             count[i, _POOL] = rule[0] * rule[1] * rule[7]
-    t, size, current, quantum, switch_left = 0.0, 0, -1, 0.0, 0.0
+    t, size, current = 0.0, 0, -1
     while True:
-        # what is due now
         if fault_at >= 0 and fault_ms <= t + _EPS:
-            for i in range(n):
-                if i == fault_at or fault_all:
-                    out[i, ALIVE] = 0
-                    state[i, _READY] = state[i, _POLL] = state[i, _TICK] = np.inf
+            _crash(fault_at, fault_all, state, out)
             fault_at = -1
-        for i in range(n):
-            if state[i, _TICK] <= t + _EPS:
-                _watch(i, whole, state, count, out, ticks, rule, t)
-            if count[i, _PENDING] > 0 and state[i, _LEFT] <= _EPS and out[i, ALIVE] > 0:
-                _finish(
-                    i, real, whole, draws, first, state, count, out, issued, latency, nap_ms, t
-                )
-            if state[i, _POLL] <= t + _EPS:
-                state[i, _POLL] = np.inf
-                _launch(i, real, whole, state, count, out, nap_ms, t)
-            if state[i, _READY] <= t + _EPS:
-                state[i, _READY] = np.inf
-                _launch(i, real, whole, state, count, out, nap_ms, t)
+        _settle(
+            real, whole, draws, first, rule, nap_ms, state, count, out, issued, latency, ticks, t
+        )
         if t >= end_ms - _EPS:
             break
-        # who runs now
-        if how == SLICED and switch_left <= _EPS:
-            mine = current >= 0 and count[current, _PENDING] > 0 and out[current, ALIVE] > 0
-            if not mine or quantum <= _EPS:
-                chosen = _next_runnable(count, out, current)
-                if chosen >= 0:
-                    if chosen != current and current >= 0:
-                        switch_left = switch_ms
-                    current, quantum = chosen, slice_ms * real[chosen, WEIGHT]
-        running = -1 if switch_left > _EPS else current
-        _set_rates(how, real, state, count, out, running)
-        # when something happens next
-        until = end_ms
+        if how == SLICED:
+            current = _choose(real, count, out, current, clock, slice_ms, switch_ms)
+        _set_rates(how, real, state, count, out, -1 if clock[1] > _EPS else current)
+        until = _until(how, state, current, clock, t, end_ms)
         if fault_at >= 0:
             until = min(until, fault_ms)
-        if switch_left > _EPS:
-            until = min(until, t + switch_left)
-        elif how == SLICED and current >= 0 and state[current, _RATE] > 0:
-            until = min(until, t + quantum)
-        for i in range(n):
-            until = min(until, state[i, _READY], state[i, _POLL], state[i, _TICK])
-            if state[i, _RATE] > 0:
-                until = min(until, t + state[i, _LEFT] / state[i, _RATE])
-        # go there
-        step = until - t
-        for i in range(n):
-            if state[i, _RATE] > 0:
-                state[i, _LEFT] -= state[i, _RATE] * step
-                out[i, DONE_MS] += state[i, _RATE] * step
-                out[i, BUSY_MS] += step
-                size = _write(log, size, last, i, t, until)
-        if switch_left > _EPS:
-            size = _write(log, size, last, SWITCH, t, until)
-            switch_left -= step
-        elif how == SLICED:
-            quantum -= step
+        size = _advance(how, state, out, clock, log, size, last, t, until)
         t = until
-    for i in range(n):
-        for k in range(first[i], first[i + 1]):
-            if whole[i, OPEN]:
-                out[i, ARRIVED] += draws[k] <= end_ms
-        if not whole[i, OPEN]:
-            begun = count[i, _PENDING] > 0 or count[i, _LAUNCHED] > 0
-            waits = state[i, _POLL] < np.inf
-            out[i, ARRIVED] = count[i, _NEXT] + (begun or waits)
+    _count_arrived(whole, draws, first, state, count, out, end_ms)
     return size

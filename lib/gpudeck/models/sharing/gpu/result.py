@@ -13,7 +13,8 @@ class TenantResult:
     """One tenant: status is served, died (a fault) or refused (memory), and why.
 
     Work is ms of the GPU alone; ``issued_ms`` and ``latency_ms`` hold when each finished request
-    came and how long it took, shape (finished,). ``slowdown`` is the mean latency over that of the same requests on a GPU alone.
+    came and how long it took, shape (finished,). ``slowdown`` is the mean latency over that of
+    the same requests on a GPU alone.
     """
 
     id: str
@@ -43,9 +44,7 @@ class TenantResult:
     def latency_at(self, percent: float) -> float:
         """Percentile of the latency; NaN without a finished request."""
         return (
-            float(np.percentile(self.latency_ms, percent))
-            if len(self.latency_ms)
-            else float("nan")
+            float(np.percentile(self.latency_ms, percent)) if len(self.latency_ms) else float("nan")
         )
 
 

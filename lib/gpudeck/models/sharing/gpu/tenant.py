@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from gpudeck.errors import InputError
 
@@ -132,7 +133,7 @@ def order_tenants(tenants: Sequence[Tenant]) -> tuple[Tenant, ...]:
         msg = "there are no tenants; allowed is one or more"
         raise InputError(msg)
     ordered = tuple(sorted(tenants, key=lambda tenant: tenant.id))
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in pairwise(ordered):
         if before.id == after.id:
             rows = [n for n, tenant in enumerate(tenants) if tenant.id == after.id]
             msg = f"tenants in rows {rows} have the id {after.id!r}; allowed is one row an id"
@@ -151,5 +152,3 @@ def check_positive(name: str, value: float, highest: float = math.inf) -> None:
     if not 0 < value < math.inf or value > highest:
         msg = f"{name} is {value!r}; allowed is a finite number above 0, at most {highest:g}"
         raise InputError(msg)
-
-
