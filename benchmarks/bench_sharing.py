@@ -36,7 +36,8 @@ def bench_growth(scales: list[int]) -> None:
     for scale in scales:
         cells = []
         for way in WAYS:
-            call = lambda w=way: share(tenants, w, duration_s=60.0 * scale, **options)  # noqa: E731
+            timed = {**options, "duration_s": 60.0 * scale}
+            call = lambda w=way, o=timed: share(tenants, w, **o)  # noqa: E731
             cells.append(60 * scale / clock_s(call))
         print(f"  {60 * scale:12}" + "".join(f"{cell:14.0f}" for cell in cells))
 

@@ -57,7 +57,7 @@ def split_cores(
     *,
     kernel_ms: float = SHORT_KERNEL_MS,
     blocks: int | None = None,
-    duration_s: float = 60.0,
+    duration_s: float = 40.0,
     runs: int = 3,
     seed: int = 0,
 ) -> CoreSplit:
@@ -99,9 +99,9 @@ def split_cores(
 def split_by_kernel(
     limits_pct: tuple[int, int],
     bucket: TokenBucket,
-    kernels_ms: Sequence[float] = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0),
+    kernels_ms: Sequence[float] = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0),
     *,
-    duration_s: float = 30.0,
+    duration_s: float = 20.0,
     runs: int = 3,
     seed: int = 0,
 ) -> tuple[CoreSplit, ...]:

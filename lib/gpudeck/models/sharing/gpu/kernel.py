@@ -36,7 +36,11 @@ _NEXT, _PENDING, _LAUNCHED, _COMPLETED, _TOKENS, _REFILL, _POOL, _TICKS = range(
 _EPS = 1e-9
 
 
-@njit(cache=True)
+# Functions that allocate nothing do without reference counting, which would double the time.
+_leaf = njit(cache=True, error_model="numpy", _nrt=False)  # type: ignore[call-overload]
+
+
+@_leaf
 def refill(limit, utilisation, share, pool, sms, threads, power, divisor, floor):
     """Move the refill of a token bucket towards a limit on utilisation; all whole numbers.
 
@@ -54,7 +58,7 @@ def refill(limit, utilisation, share, pool, sms, threads, power, divisor, floor)
     return max(share - step, 0)
 
 
-@njit(cache=True)
+@_leaf
 def _take(i, real, whole, draws, first, state, count, issued, t):
     """Take the tenant's next request, if it has one, and set when its kernels are ready."""
     k = first[i] + count[i, _NEXT]
@@ -69,7 +73,7 @@ def _take(i, real, whole, draws, first, state, count, issued, t):
     issued[k] = state[i, _ORIGIN]
 
 
-@njit(cache=True)
+@_leaf
 def _launch(i, real, whole, state, count, out, nap_ms, t):
     """Launch kernels until the request has no more, the queue is full or the bucket is empty."""
     before = count[i, _PENDING]
@@ -90,7 +94,7 @@ def _launch(i, real, whole, state, count, out, nap_ms, t):
         state[i, _LEFT] = real[i, KERNEL_MS]
 
 
-@njit(cache=True)
+@_leaf
 def _finish(i, real, whole, draws, first, state, count, out, issued, latency, nap_ms, t):
     """Account for work that ended: a kernel of a limited tenant, a request of any other."""
     unit = 1 if whole[i, LIMIT] else whole[i, KERNELS]
@@ -109,7 +113,7 @@ def _finish(i, real, whole, draws, first, state, count, out, issued, latency, na
         _launch(i, real, whole, state, count, out, nap_ms, t)
 
 
-@njit(cache=True)
+@_leaf
 def _look_back(i, ticks, n, t, busy, window_ms):
     """Read the busy time of the window that ends at t, from what earlier ticks recorded."""
     start = t - window_ms
@@ -124,7 +128,7 @@ def _look_back(i, ticks, n, t, busy, window_ms):
     return busy - (low + (seen - low) * (start - low_at) / (at - low_at))
 
 
-@njit(cache=True)
+@_leaf
 def _watch(i, whole, state, count, out, ticks, rule, t):
     """One turn of the watcher: read utilisation, move the refill, fill the bucket."""
     n = count[i, _TICKS]
@@ -149,7 +153,7 @@ def _watch(i, whole, state, count, out, ticks, rule, t):
     state[i, _TICK] = t + wait_ms
 
 
-@njit(cache=True)
+@_leaf
 def _set_rates(how, real, state, count, out, current):
     """How fast each tenant's work proceeds, 1 being the GPU alone."""
     sm = bandwidth = 0.0
@@ -171,7 +175,7 @@ def _set_rates(how, real, state, count, out, current):
         state[i, _RATE] *= scale
 
 
-@njit(cache=True)
+@_leaf
 def _next_runnable(count, out, current):
     """The next tenant with work, round robin; the current one comes last; −1 if there is none."""
     n = len(count)
@@ -182,7 +186,7 @@ def _next_runnable(count, out, current):
     return -1
 
 
-@njit(cache=True)
+@_leaf
 def _write(log, size, last, who, begin, end):
     """Append to the log, or lengthen the entry that the same one's work continues."""
     if end - begin <= _EPS:
@@ -200,7 +204,7 @@ def _write(log, size, last, who, begin, end):
     return size
 
 
-@njit(cache=True)
+@_leaf
 def _crash(fault_at, fault_all, state, out):
     """Kill the tenant whose kernel faulted, and all others of its fault domain."""
     for i in range(len(state)):
@@ -209,7 +213,7 @@ def _crash(fault_at, fault_all, state, out):
             state[i, _READY] = state[i, _POLL] = state[i, _TICK] = np.inf
 
 
-@njit(cache=True)
+@_leaf
 def _settle(
     real, whole, draws, first, rule, nap_ms, state, count, out, issued, latency, ticks, t
 ):  # fmt: skip
@@ -227,7 +231,7 @@ def _settle(
             _launch(i, real, whole, state, count, out, nap_ms, t)
 
 
-@njit(cache=True)
+@_leaf
 def _choose(real, count, out, current, clock, slice_ms, switch_ms):
     """Give the GPU to the next tenant with work when a slice is over; return whose context it is.
 
@@ -247,7 +251,7 @@ def _choose(real, count, out, current, clock, slice_ms, switch_ms):
     return chosen
 
 
-@njit(cache=True)
+@_leaf
 def _until(how, state, current, clock, t, end_ms):
     """When something happens next."""
     until = end_ms
@@ -262,7 +266,7 @@ def _until(how, state, current, clock, t, end_ms):
     return until
 
 
-@njit(cache=True)
+@_leaf
 def _advance(how, state, out, clock, log, size, last, t, until):
     """Let time pass and work proceed; return the number of entries in the log."""
     step = until - t
@@ -280,7 +284,7 @@ def _advance(how, state, out, clock, log, size, last, t, until):
     return size
 
 
-@njit(cache=True)
+@_leaf
 def _count_arrived(whole, draws, first, state, count, out, end_ms):
     """Count the requests that came: by their times, or those finished and the one begun."""
     for i in range(len(whole)):
@@ -292,7 +296,7 @@ def _count_arrived(whole, draws, first, state, count, out, end_ms):
             out[i, ARRIVED] = count[i, _NEXT] + begun
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def simulate(
     how, end_ms, slice_ms, switch_ms, fault_ms, fault_at, fault_all,
     real, whole, draws, first, rule, nap_ms, out, issued, latency, ticks, log,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from math import log
 
 from gpudeck.errors import InputError
 from gpudeck.hardware.gpu import Gpu
@@ -63,7 +62,9 @@ def build_instance(profile: MigProfile, gpu: Gpu) -> Instance:
 
 
 def assign_instances(tenants: Sequence[Tenant], gpu: Gpu) -> dict[str, Instance]:
-    """Choose a legal set of instances and who gets which: the best mean of log speeds.
+    """Choose a legal set of instances and who gets which: the slowest tenant as fast as can be.
+
+    Of equals, the one where the next slowest is fastest, and so on.
 
     Tenants that no set can hold, the ones with the largest ids first, get none.
 
@@ -83,7 +84,7 @@ def assign_instances(tenants: Sequence[Tenant], gpu: Gpu) -> dict[str, Instance]
         held = [sorted(names, reverse=True) for names in sorted(sets) if len(names) == count]
         options = [[by_name[name] for name in names] for names in held]
         best = max((_best_order(ordered[:count], option) for option in options), default=None)
-        if best is not None and best[0] > -float("inf"):
+        if best is not None and best[0]:
             _, names = best
             pairs = zip(ordered[:count], names, strict=True)
             return {tenant.id: by_name[name] for tenant, name in pairs}
@@ -92,8 +93,11 @@ def assign_instances(tenants: Sequence[Tenant], gpu: Gpu) -> dict[str, Instance]
 
 def _best_order(
     tenants: Sequence[Tenant], instances: Sequence[Instance]
-) -> tuple[float, tuple[str, ...]]:
-    """Score the best assignment of one set of instances; −inf if somebody's memory does not fit."""
+) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """Score the best assignment of one set of instances: speeds, slowest first.
+
+    The score is empty, and less than any other, if somebody's memory does not fit.
+    """
     if len(tenants) <= _ORDERS_UP_TO:
         orders = {tuple(order) for order in permutations(instances)}
     else:
@@ -105,10 +109,10 @@ def _best_order(
     return max((_score(tenants, order), tuple(i.name for i in order)) for order in orders)
 
 
-def _score(tenants: Sequence[Tenant], order: Sequence[Instance]) -> float:
+def _score(tenants: Sequence[Tenant], order: Sequence[Instance]) -> tuple[float, ...]:
     if any(t.memory_gib > i.memory_gib for t, i in zip(tenants, order, strict=True)):
-        return -float("inf")
-    return sum(log(i.speed_of(t)) for t, i in zip(tenants, order, strict=True))
+        return ()
+    return tuple(sorted(i.speed_of(t) for t, i in zip(tenants, order, strict=True)))
 
 
 def arrange_mig(tenants: Sequence[Tenant], instances: Mapping[str, Instance]) -> Arrangement:

@@ -1,0 +1,151 @@
+"""The facts of page 7: what the five ways give, what MPS enforces, what HAMi's limits are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from gpudeck.fact import Fact, function_name, mean_fact
+from gpudeck.models.sharing.gpu.comparison import WayComparison, compare_ways, inference_p99_ms
+from gpudeck.models.sharing.gpu.core_split import CoreSplit, split_cores
+from gpudeck.models.sharing.gpu.hami import TokenBucket, read_token_bucket
+from gpudeck.models.sharing.gpu.latency_grid import LatencyGrid, latency_grid
+from gpudeck.models.sharing.gpu.mix import NOISY
+from gpudeck.models.sharing.gpu.sharing import share
+from gpudeck.tables import read_table
+
+MODEL = "model:sharing"
+# the cap that the slide of MPS puts on the training job
+CAPPED_PCT = 50
+
+
+def report_ways(compared: WayComparison, slice_ms: float, switch_us: float) -> tuple[Fact, ...]:
+    """Return what each way gives: `work_<way>` (%), `p99_<way>` (ms), `noise_<way>` (times).
+
+    Also `gpus_exclusive`, `victims_<way>`, `served_mig`, and the settings `tenants`, `runs`,
+    `run_s`, `slice`, `switch`.
+    """
+    by = function_name(compare_ways)
+    facts = []
+    for way in compared.work:
+        facts += [
+            mean_fact(f"work_{way}", 100 * compared.work[way], "%", MODEL, by, decimals=0),
+            mean_fact(f"p99_{way}", compared.p99_ms[way], "ms", MODEL, by, decimals=0),
+            mean_fact(f"noise_{way}", compared.noise[way], "x", MODEL, by, decimals=1),
+            Fact(f"victims_{way}", compared.victims[way], "tenant", "simulated", MODEL, by),
+        ]
+    settings: tuple[tuple[str, float, str], ...] = (
+        ("gpus_exclusive", compared.gpus["exclusive"], "GPU"),
+        ("served_mig", compared.served["mig"], "tenant"),
+        ("tenants", len(compared.tenants), "tenant"),
+        ("runs", len(compared.seeds), "count"),
+        ("run_s", compared.duration_s, "s"),
+    )
+    facts += [
+        Fact(key, value, unit, "simulated", MODEL, by, decimals=0) for key, value, unit in settings
+    ]
+    facts += [
+        Fact("slice", slice_ms, "ms", "scenario", MODEL, by),
+        Fact("switch", switch_us, "us", "scenario", MODEL, by, decimals=0),
+    ]
+    return tuple(facts)
+
+
+def report_mps(
+    compared: WayComparison, gpu_memory_gib: float, seconds: float = 20.0
+) -> tuple[Fact, ...]:
+    """Return what MPS enforces on the tenants of a comparison, each by a run of the model.
+
+    `clients`, `clients_new`; `p99_capped` and `training_kept` with the training job at a thread
+    percentage of `cap`; `refused_limit` tenants with its memory limit below its need.
+    """
+    by = function_name(share)
+    table = read_table("sharing")
+    facts = [
+        Fact(key, int(row.number), "count", row.kind, row.sources[0], by, decimals=0)
+        for key, row in (
+            ("clients", table.row("mps", "clients")),
+            ("clients_new", table.row("mps", "clients_cuda_13_1")),
+        )
+    ]
+    changes = {"thread_pct": float(CAPPED_PCT)}
+    capped = [replace(t, **changes) if t.id == NOISY else t for t in compared.tenants]
+    tight = [
+        replace(t, memory_limit_gib=t.memory_gib / 2) if t.id == NOISY else t
+        for t in compared.tenants
+    ]
+    p99_ms, kept = [], []
+    for seed in compared.seeds:
+        runs = [
+            share(each, "mps", gpu_memory_gib=gpu_memory_gib, duration_s=seconds, seed=seed)
+            for each in (compared.tenants, capped)
+        ]
+        p99_ms.append([inference_p99_ms(run) for run in runs])
+        kept.append(runs[1].tenants[NOISY].work_done_ms / runs[0].tenants[NOISY].work_done_ms)
+    refused = share(tight, "mps", gpu_memory_gib=gpu_memory_gib, duration_s=1).refused
+    free_ms, capped_ms = np.array(p99_ms).T
+    facts += [
+        mean_fact("p99_free", free_ms, "ms", MODEL, by, decimals=0),
+        mean_fact("p99_capped", capped_ms, "ms", MODEL, by, decimals=0),
+        mean_fact("training_kept", 100 * np.array(kept), "%", MODEL, by, decimals=0),
+        Fact("cap", CAPPED_PCT, "%", "computed", MODEL, by, decimals=0),
+        Fact("refused_limit", len(refused), "tenant", "simulated", MODEL, by, decimals=0),
+    ]
+    return tuple(facts)
+
+
+def report_split(
+    split: CoreSplit, by_kernel: Sequence[CoreSplit], bucket: TokenBucket
+) -> tuple[Fact, ...]:
+    """Return HAMi's split of launches: `ratio`, and the range that was published.
+
+    Also the limits `limit_low`, `limit_high`, the quotient `ratio_asked`, `ratio_longest` at the
+    longest kernel `longest_kernel`, `kernel`, `watch`, `nap`, `blocks`.
+    """
+    by = function_name(split_cores)
+    row = read_table("published/sharing").row("hami@10:90", "launches_pct")
+    assert row.low is not None
+    assert row.high is not None
+    source, last = row.sources[0], by_kernel[-1]
+    low, high = split.limits_pct
+    facts = [
+        mean_fact("ratio", split.ratio, "x", MODEL, by, decimals=1),
+        mean_fact("ratio_longest", last.ratio, "x", MODEL, by, decimals=1),
+    ]
+    values: tuple[tuple[str, float, str, str, str], ...] = (
+        ("ratio_asked", high / low, "x", "computed", MODEL),
+        ("limit_low", low, "%", "computed", MODEL),
+        ("limit_high", high, "%", "computed", MODEL),
+        ("kernel", split.kernel_ms, "ms", "computed", MODEL),
+        ("longest_kernel", last.kernel_ms, "ms", "computed", MODEL),
+        ("blocks", split.blocks, "count", "computed", MODEL),
+        ("published_low", round(100 / row.high - 1, 1), "x", row.kind, source),
+        ("published_high", round(100 / row.low - 1, 1), "x", row.kind, source),
+    )
+    facts += [Fact(key, value, unit, kind, told, by) for key, value, unit, kind, told in values]
+    read = function_name(read_token_bucket)
+    facts += [
+        Fact("watch", bucket.wait_ms, "ms", "vendor-spec", "hami-core", read, decimals=0),
+        Fact("nap", bucket.nap_ms, "ms", "vendor-spec", "hami-core", read, decimals=0),
+    ]
+    return tuple(facts)
+
+
+def report_grid(
+    grid: LatencyGrid, tenants: int = 4, cap_pct: int = 100
+) -> tuple[Fact, ...]:
+    """Return the p99 of time slicing with the shortest and the longest slice, others as told.
+
+    `grid_p99_short`, `grid_p99_long` (ms), `slice_short`, `slice_long`, one run each.
+    """
+    by = function_name(latency_grid)
+    facts = []
+    for name, length in (("short", grid.slice_ms[0]), ("long", grid.slice_ms[-1])):
+        value = grid.p99_ms[tenants, length, cap_pct, "time_slicing"]
+        facts += [
+            Fact(f"grid_p99_{name}", value, "ms", "simulated", MODEL, by, decimals=0),
+            Fact(f"slice_{name}", length, "ms", "computed", MODEL, by),
+        ]
+    return tuple(facts)
