@@ -58,7 +58,7 @@ def bench_tenants(counts: list[int]) -> None:
 
 def bench_bucket() -> None:
     bucket = read_token_bucket(108)
-    elapsed = clock_s(lambda: split_cores((10, 90), bucket, duration_s=60, runs=1))
+    elapsed = clock_s(lambda: split_cores(bucket, duration_s=60, runs=1))
     print(
         f"token bucket, 60 s of 0.1 ms kernels: {elapsed:.3f} s, {600_000 / elapsed:.3g} kernels/s"
     )
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="shorter runs, under 10 s")
     quick = parser.parse_args().quick
     compare_ways(GPU, 2, runs=2, duration_s=1)
-    split_cores((10, 90), read_token_bucket(108), duration_s=1, runs=1)
+    split_cores(read_token_bucket(108), duration_s=1, runs=1)
     bench_comparison()
     bench_bucket()
     bench_growth([1, 10] if quick else [1, 10, 100])

@@ -34,6 +34,9 @@ class WayComparison:
     """
 
     tenants: tuple[Tenant, ...]
+    gpu_memory_gib: float
+    slice_ms: float
+    switch_us: float
     duration_s: float
     seeds: tuple[int, ...]
     work: dict[str, NDArray[np.float64]]
@@ -124,10 +127,7 @@ def compare_ways(
     quiet = [tenant for tenant in tenants if tenant.id != NOISY]
     options = options_of(gpu, tenants, slice_ms, switch_us) | {"duration_s": duration_s}
     seeds = tuple(spawn_seeds(seed, runs))
-    full = {
-        way: [share(tenants, way, seed=s, **options) for s in seeds]
-        for way in WAYS
-    }
+    full = {way: [share(tenants, way, seed=s, **options) for s in seeds] for way in WAYS}
     calm = {way: [share(quiet, way, seed=s, **options) for s in seeds] for way in WAYS}
     p99 = {way: np.array([inference_p99_ms(r) for r in full[way]]) for way in WAYS}
     before = {way: np.array([inference_p99_ms(r) for r in calm[way]]) for way in WAYS}
@@ -138,6 +138,9 @@ def compare_ways(
     }
     return WayComparison(
         tenants,
+        memory_of(gpu),
+        slice_ms,
+        switch_us,
         duration_s,
         seeds,
         {way: np.array([r.work_per_gpu for r in full[way]]) for way in WAYS},

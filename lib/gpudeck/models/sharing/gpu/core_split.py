@@ -19,6 +19,8 @@ from gpudeck.rng import spawn_seeds
 BLOCK_THREADS = 256
 # what a microbenchmark of launches runs: short kernels
 SHORT_KERNEL_MS = 0.1
+# the pair of limits whose ratio of launches was published
+PUBLISHED_LIMITS_PCT = (10, 90)
 _ENDLESS = 10**9
 
 
@@ -52,8 +54,8 @@ class CoreSplit:
 
 
 def split_cores(
-    limits_pct: tuple[int, int],
     bucket: TokenBucket,
+    limits_pct: tuple[int, int] = PUBLISHED_LIMITS_PCT,
     *,
     kernel_ms: float = SHORT_KERNEL_MS,
     blocks: int | None = None,
@@ -65,10 +67,10 @@ def split_cores(
 
     Parameters
     ----------
-    limits_pct
-        Core limits of the two, 1 to 99.
     bucket
         The GPU's token bucket.
+    limits_pct
+        Core limits of the two, 1 to 99.
     kernel_ms, blocks
         Duration and grid of their kernels; one full wave of blocks if not told.
     duration_s, runs, seed
@@ -97,12 +99,12 @@ def split_cores(
 
 
 def split_by_kernel(
-    limits_pct: tuple[int, int],
     bucket: TokenBucket,
-    kernels_ms: Sequence[float] = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0),
+    limits_pct: tuple[int, int] = PUBLISHED_LIMITS_PCT,
+    kernels_ms: Sequence[float] = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0),
     *,
-    duration_s: float = 20.0,
-    runs: int = 3,
+    duration_s: float = 15.0,
+    runs: int = 8,
     seed: int = 0,
 ) -> tuple[CoreSplit, ...]:
     """Repeat `split_cores` for kernels of one wave and several durations.
@@ -110,6 +112,6 @@ def split_by_kernel(
     The bucket counts blocks, not time: a block of a long kernel costs no more than one of a short.
     """
     return tuple(
-        split_cores(limits_pct, bucket, kernel_ms=ms, duration_s=duration_s, runs=runs, seed=seed)
+        split_cores(bucket, limits_pct, kernel_ms=ms, duration_s=duration_s, runs=runs, seed=seed)
         for ms in kernels_ms
     )

@@ -38,8 +38,8 @@ def compute_published(rows: Sequence[Row]) -> dict[str, float]:
             raise InputError(msg)
         sms, threads, kernel_ms, blocks = settings
         split = split_cores(
-            (int(match[1]), int(match[2])),
             read_token_bucket(sms, threads),
+            (int(match[1]), int(match[2])),
             kernel_ms=kernel_ms,
             blocks=blocks,
             duration_s=120,

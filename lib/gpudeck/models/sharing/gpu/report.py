@@ -21,7 +21,7 @@ MODEL = "model:sharing"
 CAPPED_PCT = 50
 
 
-def report_ways(compared: WayComparison, slice_ms: float, switch_us: float) -> tuple[Fact, ...]:
+def report_ways(compared: WayComparison, scenario_id: str) -> tuple[Fact, ...]:
     """Return what each way gives: `work_<way>` (%), `p99_<way>` (ms), `noise_<way>` (times).
 
     Also `gpus_exclusive`, `victims_<way>`, `served_mig`, and the settings `tenants`, `runs`,
@@ -47,21 +47,19 @@ def report_ways(compared: WayComparison, slice_ms: float, switch_us: float) -> t
         Fact(key, value, unit, "simulated", MODEL, by, decimals=0) for key, value, unit in settings
     ]
     facts += [
-        Fact("slice", slice_ms, "ms", "scenario", MODEL, by),
-        Fact("switch", switch_us, "us", "scenario", MODEL, by, decimals=0),
+        Fact("slice", compared.slice_ms, "ms", "scenario", scenario_id, by),
+        Fact("switch", compared.switch_us, "us", "scenario", scenario_id, by, decimals=0),
     ]
     return tuple(facts)
 
 
-def report_mps(
-    compared: WayComparison, gpu_memory_gib: float, seconds: float = 20.0
-) -> tuple[Fact, ...]:
+def report_mps(compared: WayComparison, seconds: float = 20.0) -> tuple[Fact, ...]:
     """Return what MPS enforces on the tenants of a comparison, each by a run of the model.
 
     `clients`, `clients_new`; `p99_capped` and `training_kept` with the training job at a thread
     percentage of `cap`; `refused_limit` tenants with its memory limit below its need.
     """
-    by = function_name(share)
+    by, memory_gib = function_name(share), compared.gpu_memory_gib
     table = read_table("sharing")
     facts = [
         Fact(key, int(row.number), "count", row.kind, row.sources[0], by, decimals=0)
@@ -79,73 +77,74 @@ def report_mps(
     p99_ms, kept = [], []
     for seed in compared.seeds:
         runs = [
-            share(each, "mps", gpu_memory_gib=gpu_memory_gib, duration_s=seconds, seed=seed)
+            share(each, "mps", gpu_memory_gib=memory_gib, duration_s=seconds, seed=seed)
             for each in (compared.tenants, capped)
         ]
         p99_ms.append([inference_p99_ms(run) for run in runs])
         kept.append(runs[1].tenants[NOISY].work_done_ms / runs[0].tenants[NOISY].work_done_ms)
-    refused = share(tight, "mps", gpu_memory_gib=gpu_memory_gib, duration_s=1).refused
+    refused = share(tight, "mps", gpu_memory_gib=memory_gib, duration_s=1).refused
     free_ms, capped_ms = np.array(p99_ms).T
     facts += [
         mean_fact("p99_free", free_ms, "ms", MODEL, by, decimals=0),
         mean_fact("p99_capped", capped_ms, "ms", MODEL, by, decimals=0),
         mean_fact("training_kept", 100 * np.array(kept), "%", MODEL, by, decimals=0),
-        Fact("cap", CAPPED_PCT, "%", "computed", MODEL, by, decimals=0),
+        Fact("cap", CAPPED_PCT, "%", "simulated", MODEL, by, decimals=0),
         Fact("refused_limit", len(refused), "tenant", "simulated", MODEL, by, decimals=0),
     ]
     return tuple(facts)
 
 
-def report_split(
-    split: CoreSplit, by_kernel: Sequence[CoreSplit], bucket: TokenBucket
-) -> tuple[Fact, ...]:
+def report_bucket(bucket: TokenBucket) -> tuple[Fact, ...]:
+    """Return the two times of HAMi's loop: `watch` and `nap`, in ms."""
+    by = function_name(read_token_bucket)
+    times = (("watch", bucket.wait_ms), ("nap", bucket.nap_ms))
+    return tuple(
+        Fact(key, value, "ms", "vendor-spec", "hami-core", by, decimals=0) for key, value in times
+    )
+
+
+def report_split(split: CoreSplit, by_kernel: Sequence[CoreSplit]) -> tuple[Fact, ...]:
     """Return HAMi's split of launches: `ratio`, and the range that was published.
 
     Also the limits `limit_low`, `limit_high`, the quotient `ratio_asked`, `ratio_longest` at the
-    longest kernel `longest_kernel`, `kernel`, `watch`, `nap`, `blocks`.
+    longest kernel `longest_kernel`, `kernel`, `blocks`.
     """
     by = function_name(split_cores)
     row = read_table("published/sharing").row("hami@10:90", "launches_pct")
     assert row.low is not None
     assert row.high is not None
-    source, last = row.sources[0], by_kernel[-1]
+    last = by_kernel[-1]
     low, high = split.limits_pct
-    facts = [
+    values: tuple[tuple[str, float, str], ...] = (
+        ("ratio_asked", high / low, "x"),
+        ("limit_low", low, "%"),
+        ("limit_high", high, "%"),
+        ("kernel", split.kernel_ms, "ms"),
+        ("longest_kernel", last.kernel_ms, "ms"),
+        ("blocks", split.blocks, "count"),
+    )
+    # a share of the launches as a ratio, rounded as the source prints it
+    published = (("published_low", 100 / row.high - 1), ("published_high", 100 / row.low - 1))
+    return (
         mean_fact("ratio", split.ratio, "x", MODEL, by, decimals=1),
         mean_fact("ratio_longest", last.ratio, "x", MODEL, by, decimals=1),
-    ]
-    values: tuple[tuple[str, float, str, str, str], ...] = (
-        ("ratio_asked", high / low, "x", "computed", MODEL),
-        ("limit_low", low, "%", "computed", MODEL),
-        ("limit_high", high, "%", "computed", MODEL),
-        ("kernel", split.kernel_ms, "ms", "computed", MODEL),
-        ("longest_kernel", last.kernel_ms, "ms", "computed", MODEL),
-        ("blocks", split.blocks, "count", "computed", MODEL),
-        ("published_low", round(100 / row.high - 1, 1), "x", row.kind, source),
-        ("published_high", round(100 / row.low - 1, 1), "x", row.kind, source),
+        *(Fact(key, value, unit, "simulated", MODEL, by) for key, value, unit in values),
+        *(Fact(k, round(v, 1), "x", row.kind, row.sources[0], by) for k, v in published),
     )
-    facts += [Fact(key, value, unit, kind, told, by) for key, value, unit, kind, told in values]
-    read = function_name(read_token_bucket)
-    facts += [
-        Fact("watch", bucket.wait_ms, "ms", "vendor-spec", "hami-core", read, decimals=0),
-        Fact("nap", bucket.nap_ms, "ms", "vendor-spec", "hami-core", read, decimals=0),
-    ]
-    return tuple(facts)
 
 
-def report_grid(
-    grid: LatencyGrid, tenants: int = 4, cap_pct: int = 100
-) -> tuple[Fact, ...]:
+def report_grid(grid: LatencyGrid, tenants: int = 4, cap_pct: int = 100) -> tuple[Fact, ...]:
     """Return the p99 of time slicing with the shortest and the longest slice, others as told.
 
-    `grid_p99_short`, `grid_p99_long` (ms), `slice_short`, `slice_long`, one run each.
+    `grid_p99_short`, `grid_p99_long` (ms), `slice_short`, `slice_long`, `grid_tenants`.
     """
     by = function_name(latency_grid)
-    facts = []
+    facts = [Fact("grid_tenants", tenants, "tenant", "simulated", MODEL, by, decimals=0)]
     for name, length in (("short", grid.slice_ms[0]), ("long", grid.slice_ms[-1])):
-        value = grid.p99_ms[tenants, length, cap_pct, "time_slicing"]
+        place = grid.tenants.index(tenants)
+        value = float(grid.p99_ms[length, cap_pct, "time_slicing"][place])
         facts += [
             Fact(f"grid_p99_{name}", value, "ms", "simulated", MODEL, by, decimals=0),
-            Fact(f"slice_{name}", length, "ms", "computed", MODEL, by),
+            Fact(f"slice_{name}", length, "ms", "simulated", MODEL, by),
         ]
     return tuple(facts)

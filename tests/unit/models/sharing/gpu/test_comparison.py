@@ -63,13 +63,13 @@ def test_seeds_are_paired(compared):
 
 
 def test_ten_to_ninety_does_not_give_one_to_nine():
-    split = split_cores((10, 90), read_token_bucket(108), duration_s=60)
+    split = split_cores(read_token_bucket(108), duration_s=60)
     assert ((split.ratio >= 6) & (split.ratio <= 8)).all()
 
 
 def test_a_limit_holds_worse_the_longer_the_kernels_are():
     """The bucket counts blocks: a long kernel pays no more for its time."""
-    splits = split_by_kernel((10, 90), read_token_bucket(108), (0.1, 2.0, 20.0))
+    splits = split_by_kernel(read_token_bucket(108), kernels_ms=(0.1, 2.0, 20.0))
     short, middle, long = (split.ratio.mean() for split in splits)
     assert short > middle > long > 1
 
@@ -78,7 +78,7 @@ def test_a_step_linear_in_the_sms_separates_better_on_a_large_gpu():
     """As HAMi-core's pull request 317 measured: 27.4 % instead of 45.9 % of the iterations."""
     square, linear = (
         split_cores(
-            (30, 70), read_token_bucket(188, 1536, power), kernel_ms=21.6, blocks=1024,
+            read_token_bucket(188, 1536, power), (30, 70), kernel_ms=21.6, blocks=1024,
             duration_s=240,
         ).launched_pct.mean()
         for power in (2, 1)
@@ -96,6 +96,6 @@ def test_bad_input_is_named():
     with pytest.raises(InputError, match="workload is 'mining'"):
         build_tenant("mining", "a", 80)
     with pytest.raises(InputError, match=r"limits_pct is \(0, 90\)"):
-        split_cores((0, 90), read_token_bucket(108))
+        split_cores(read_token_bucket(108), (0, 90))
     with pytest.raises(InputError, match="sms is 0"):
         read_token_bucket(0)
