@@ -55,6 +55,7 @@ def sharing_what_if(grid: LatencyGrid, page: Captioned, tenants: int = 4) -> Wha
     )
     lines = tuple(Line(page.label(way), colour, dash) for way, (colour, dash) in _LOOKS.items())
     high = max(float(curve.max()) for curve in grid.p99_ms.values())
-    limits = (float(grid.tenants[0]), float(grid.tenants[-1]))
+    # whole numbers on the axis need room for the one before the first
+    limits = (float(grid.tenants[0] - 1), float(grid.tenants[-1]))
     frame = what_if_frame(page, limits, (0, 50 * np.ceil(high / 50)))
     return WhatIf(frame, lines, sliders, look_up)

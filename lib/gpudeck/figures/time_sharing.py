@@ -264,13 +264,18 @@ def _cut(start: float, end: float) -> tuple[float, float]:
 
 
 def busy_window(result: SharingResult, length_ms: float) -> float:
-    """Find where in the log most tenants run within a length of time; the first of equals."""
+    """Find where in the log most tenants run, and take turns most often, within a length of time.
+
+    Returns
+    -------
+    Start of the window in ms, the first of equals.
+    """
     last_ms = max((run.end_ms for run in result.runs), default=0.0)
-    best, start = 0, 0.0
+    best, start = (0, 0), 0.0
     for at in np.arange(0, max(last_ms - length_ms, 1), length_ms / 4):
-        seen = {r.tenant for r in result.runs if at <= r.start_ms < at + length_ms} - {None}
-        if len(seen) > best:
-            best, start = len(seen), float(at)
+        seen = [r.tenant for r in result.runs if r.tenant and at <= r.start_ms < at + length_ms]
+        if (len(set(seen)), len(seen)) > best:
+            best, start = (len(set(seen)), len(seen)), float(at)
     return start
 
 

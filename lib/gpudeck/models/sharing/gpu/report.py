@@ -53,7 +53,7 @@ def report_ways(compared: WayComparison, scenario_id: str) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def report_mps(compared: WayComparison, seconds: float = 20.0) -> tuple[Fact, ...]:
+def report_mps(compared: WayComparison) -> tuple[Fact, ...]:
     """Return what MPS enforces on the tenants of a comparison, each by a run of the model.
 
     `clients`, `clients_new`; `p99_capped` and `training_kept` with the training job at a thread
@@ -77,7 +77,7 @@ def report_mps(compared: WayComparison, seconds: float = 20.0) -> tuple[Fact, ..
     p99_ms, kept = [], []
     for seed in compared.seeds:
         runs = [
-            share(each, "mps", gpu_memory_gib=memory_gib, duration_s=seconds, seed=seed)
+            share(each, "mps", gpu_memory_gib=memory_gib, duration_s=compared.duration_s, seed=seed)
             for each in (compared.tenants, capped)
         ]
         p99_ms.append([inference_p99_ms(run) for run in runs])
