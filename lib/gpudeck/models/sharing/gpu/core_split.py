@@ -59,7 +59,7 @@ def split_cores(
     *,
     kernel_ms: float = SHORT_KERNEL_MS,
     blocks: int | None = None,
-    duration_s: float = 40.0,
+    duration_s: float = 25.0,
     runs: int = 3,
     seed: int = 0,
 ) -> CoreSplit:
@@ -103,8 +103,8 @@ def split_by_kernel(
     limits_pct: tuple[int, int] = PUBLISHED_LIMITS_PCT,
     kernels_ms: Sequence[float] = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0),
     *,
-    duration_s: float = 15.0,
-    runs: int = 8,
+    duration_s: float = 12.0,
+    runs: int = 6,
     seed: int = 0,
 ) -> tuple[CoreSplit, ...]:
     """Repeat `split_cores` for kernels of one wave and several durations.

@@ -34,7 +34,7 @@ def latency_grid(
     *,
     tenants: Sequence[int] = (2, 3, 4, 5, 6),
     slice_ms: Sequence[float] = (1.0, 2.0, 5.0, 10.0),
-    cap_pct: Sequence[int] = (25, 50, 75, 100),
+    cap_pct: Sequence[int] = (25, 50, 100),
     switch_us: float = SWITCH_US,
     duration_s: float = 20.0,
     runs: int = 2,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import permutations
 
 from gpudeck.errors import InputError
-from gpudeck.hardware.gpu import Gpu
+from gpudeck.hardware.gpu import Gpu, read_gpus
 from gpudeck.hardware.mig import (
     MigProfile,
     classic_profiles,
@@ -43,6 +43,21 @@ class Instance:
         return min(1.0, sm, bandwidth)
 
 
+def profiles_of(gpu: Gpu) -> tuple[MigProfile, ...]:
+    """Look the MIG profiles of a GPU up.
+
+    Raises
+    ------
+    InputError
+        The GPU has none.
+    """
+    if gpu.mig_geometry is None:
+        having = [name for name, each in read_gpus().items() if each.mig_geometry is not None]
+        msg = f"gpu is {gpu.id!r}, which has no mig_geometry; allowed are {', '.join(having)}"
+        raise InputError(msg)
+    return find_mig_profiles(gpu.mig_geometry)
+
+
 def build_instance(profile: MigProfile, gpu: Gpu) -> Instance:
     """Return the instance of a profile: SMs as printed or by slices, bandwidth by memory slices.
 
@@ -51,7 +66,7 @@ def build_instance(profile: MigProfile, gpu: Gpu) -> Instance:
     InputError
         The GPU has no MIG, or the profile's memory is not known.
     """
-    whole = max(find_mig_profiles(gpu.mig_geometry or ""), key=lambda p: p.memory_slices)
+    whole = max(profiles_of(gpu), key=lambda p: p.memory_slices)
     slices = whole.memory_slices
     memory = profile.memory_gib or gpu.memory_gb * 1e9 / 2**30 * profile.memory_slices / slices
     if profile.sm_count is not None and gpu.sm_count is not None:
@@ -73,7 +88,7 @@ def assign_instances(tenants: Sequence[Tenant], gpu: Gpu) -> dict[str, Instance]
     InputError
         The GPU has no MIG.
     """
-    profiles = classic_profiles(find_mig_profiles(gpu.mig_geometry or ""))
+    profiles = classic_profiles(profiles_of(gpu))
     by_name = {profile.name: build_instance(profile, gpu) for profile in profiles}
     sets = {
         tuple(sorted(placement.profile for placement in placements))

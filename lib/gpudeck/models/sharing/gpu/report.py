@@ -133,18 +133,23 @@ def report_split(split: CoreSplit, by_kernel: Sequence[CoreSplit]) -> tuple[Fact
     )
 
 
-def report_grid(grid: LatencyGrid, tenants: int = 4, cap_pct: int = 100) -> tuple[Fact, ...]:
-    """Return the p99 of time slicing with the shortest and the longest slice, others as told.
+def report_grid(grid: LatencyGrid, tenants: int = 4) -> tuple[Fact, ...]:
+    """Return the p99 of inference where training is capped most: `capped_mps`, `capped_hami` (ms).
 
-    `grid_p99_short`, `grid_p99_long` (ms), `slice_short`, `slice_long`, `grid_tenants`.
+    At the shortest slice and a number of tenants of the grid; also `cap_least` (%), `slice_short`,
+    `grid_tenants`.
     """
     by = function_name(latency_grid)
-    facts = [Fact("grid_tenants", tenants, "tenant", "simulated", MODEL, by, decimals=0)]
-    for name, length in (("short", grid.slice_ms[0]), ("long", grid.slice_ms[-1])):
-        place = grid.tenants.index(tenants)
-        value = float(grid.p99_ms[length, cap_pct, "time_slicing"][place])
-        facts += [
-            Fact(f"grid_p99_{name}", value, "ms", "simulated", MODEL, by, decimals=0),
-            Fact(f"slice_{name}", length, "ms", "simulated", MODEL, by),
-        ]
-    return tuple(facts)
+    place, length, cap = grid.tenants.index(tenants), grid.slice_ms[0], min(grid.cap_pct)
+    values: list[tuple[str, float, str]] = [
+        (f"capped_{way}", float(grid.p99_ms[length, cap, way][place]), "ms")
+        for way in ("mps", "hami")
+    ]
+    values += [
+        ("cap_least", cap, "%"),
+        ("slice_short", length, "ms"),
+        ("grid_tenants", tenants, "tenant"),
+    ]
+    return tuple(
+        Fact(key, value, unit, "simulated", MODEL, by, decimals=0) for key, value, unit in values
+    )

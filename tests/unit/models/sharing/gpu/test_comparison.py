@@ -5,7 +5,16 @@ import pytest
 from gpudeck.errors import InputError
 from gpudeck.hardware.gpu import find_gpu
 from gpudeck.hardware.mig import classic_profiles, enumerate_placements, find_mig_profiles
-from gpudeck.models.sharing.gpu import WAYS, assign_instances, read_token_bucket
+from gpudeck.models.sharing.gpu import (
+    WAYS,
+    assign_instances,
+    latency_grid,
+    read_token_bucket,
+    report_bucket,
+    report_mps,
+    report_split,
+    report_ways,
+)
 from gpudeck.models.sharing.gpu.comparison import compare_ways, memory_of
 from gpudeck.models.sharing.gpu.core_split import split_by_kernel, split_cores, wave_blocks
 from gpudeck.models.sharing.gpu.mix import build_mix, build_tenant
@@ -88,6 +97,42 @@ def test_a_step_linear_in_the_sms_separates_better_on_a_large_gpu():
 
 def test_a_wave_fills_the_gpu():
     assert wave_blocks(read_token_bucket(108)) == 864
+
+
+def test_a_gpu_without_mig_is_named():
+    with pytest.raises(
+        InputError, match=r"gpu is 'T4', which has no mig_geometry; allowed are A30"
+    ):
+        assign_instances(build_mix(2, 15), find_gpu("T4"))
+
+
+def test_a_grid_changes_only_what_a_way_knows():
+    grid = latency_grid(A100, tenants=(2, 4), slice_ms=(2.0, 8.0), cap_pct=(25, 100), duration_s=5)
+    p99 = grid.p99_ms
+    assert (p99[2.0, 25, "mig"] == p99[8.0, 100, "mig"]).all()
+    assert (p99[2.0, 25, "time_slicing"] == p99[2.0, 100, "time_slicing"]).all()
+    assert (p99[2.0, 25, "time_slicing"] != p99[8.0, 25, "time_slicing"]).all()
+    assert (p99[2.0, 25, "mps"] <= p99[2.0, 100, "mps"]).all()
+    assert (p99[2.0, 100, "hami"] == p99[2.0, 100, "time_slicing"]).all()
+
+
+def test_facts_of_the_page_are_those_of_the_comparison(compared):
+    facts = {fact.key: fact for fact in report_ways(compared, "default")}
+    assert facts["noise_mig"].value == 1
+    assert facts["work_mps"].value == pytest.approx(100 * compared.work["mps"].mean())
+    mps = {fact.key: fact for fact in report_mps(compared)}
+    assert mps["p99_free"].value == pytest.approx(facts["p99_mps"].value)
+    assert mps["p99_capped"].value < mps["p99_free"].value
+    assert mps["refused_limit"].value == 1
+    assert (mps["clients"].value, mps["clients_new"].value) == (48, 60)
+
+
+def test_facts_of_the_split_hold_what_was_published():
+    bucket = read_token_bucket(108)
+    split = split_cores(bucket, duration_s=10)
+    facts = {fact.key: fact.value for fact in report_split(split, [split, split])}
+    assert (facts["published_low"], facts["published_high"], facts["ratio_asked"]) == (6, 8, 9)
+    assert {fact.key: fact.value for fact in report_bucket(bucket)} == {"watch": 120, "nap": 10}
 
 
 def test_bad_input_is_named():
