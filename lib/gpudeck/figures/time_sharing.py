@@ -229,17 +229,13 @@ def draw_slices(result: SharingResult, page: Captioned) -> str:
         The page that shows it.
     """
     start_ms = busy_window(result, _WINDOW_MS)
-    names = {tenant: page.label(tenant.partition("-")[0]) for tenant in result.tenants}
-    many = {name for name in names.values() if list(names.values()).count(name) > 1}
-    for tenant, name in list(names.items()):
-        number = tenant.partition("-")[2]
-        names[tenant] = f"{name} {number}" if name in many else name
+    names = _lane_names(result, page)
     bars = []
-    for tenant in result.tenants.values():
-        for came, took in zip(tenant.issued_ms, tenant.latency_ms, strict=True):
+    for each in result.tenants.values():
+        for came, took in zip(each.issued_ms, each.latency_ms, strict=True):
             low, high = _cut(came - start_ms, came + took - start_ms)
             if high > low:
-                bars.append(Bar(names[tenant.id], low, high, colour=WAITING, hollow=True))
+                bars.append(Bar(names[each.id], low, high, colour=WAITING, hollow=True))
     for run in result.runs:
         low, high = _cut(run.start_ms - start_ms, run.end_ms - start_ms)
         if run.tenant is not None and high > low:
@@ -257,6 +253,15 @@ def draw_slices(result: SharingResult, page: Captioned) -> str:
         end=_WINDOW_MS,
         tick=10,
     )
+
+
+def _lane_names(result: SharingResult, page: Captioned) -> dict[str, str]:
+    """Name each tenant by its workload, and its number if it has one."""
+    workloads = [tenant.partition("-") for tenant in result.tenants]
+    return {
+        tenant: " ".join([page.label(workload), number]).strip()
+        for tenant, (workload, _, number) in zip(result.tenants, workloads, strict=True)
+    }
 
 
 def _cut(start: float, end: float) -> tuple[float, float]:

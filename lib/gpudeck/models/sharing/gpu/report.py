@@ -68,8 +68,9 @@ def report_mps(compared: WayComparison) -> tuple[Fact, ...]:
             ("clients_new", table.row("mps", "clients_cuda_13_1")),
         )
     ]
-    changes = {"thread_pct": float(CAPPED_PCT)}
-    capped = [replace(t, **changes) if t.id == NOISY else t for t in compared.tenants]
+    capped = [
+        replace(t, thread_pct=float(CAPPED_PCT)) if t.id == NOISY else t for t in compared.tenants
+    ]
     tight = [
         replace(t, memory_limit_gib=t.memory_gib / 2) if t.id == NOISY else t
         for t in compared.tenants

@@ -256,13 +256,13 @@ def _collect(
             "" if alive else "fault",
             int(out[n, kernel.ARRIVED]),
             int(out[n, kernel.FINISHED]),
-            out[n, kernel.ARRIVED] * tenant.work_ms,
+            float(out[n, kernel.ARRIVED]) * tenant.work_ms,
             float(out[n, kernel.DONE_MS]),
             float(out[n, kernel.BUSY_MS]),
             int(out[n, kernel.LAUNCHES]),
             came,
             own,
-            out[n, kernel.FINISHED] / duration_s,
+            float(out[n, kernel.FINISHED]) / duration_s,
             float(own.mean()) / _alone_ms(tenant, draws[n][: len(own)]) if len(own) else np.nan,
         )
     return results
