@@ -51,7 +51,7 @@ def sharing_what_if(grid: LatencyGrid, page: Captioned, tenants: int = 4) -> Wha
 
     sliders = (
         quantity_slider("slice_ms", page.label("length"), grid.slice_ms, 2.0, "ms", page.lang),
-        percent_slider("cap_pct", page.label("cap"), grid.cap_pct, 50),
+        percent_slider("cap_pct", page.label("cap"), grid.cap_pct, min(grid.cap_pct)),
     )
     lines = tuple(Line(page.label(way), colour, dash) for way, (colour, dash) in _LOOKS.items())
     high = max(float(curve.max()) for curve in grid.p99_ms.values())

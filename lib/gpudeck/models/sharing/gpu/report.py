@@ -13,7 +13,7 @@ from gpudeck.models.sharing.gpu.core_split import CoreSplit, split_cores
 from gpudeck.models.sharing.gpu.hami import TokenBucket, read_token_bucket
 from gpudeck.models.sharing.gpu.latency_grid import LatencyGrid, latency_grid
 from gpudeck.models.sharing.gpu.mix import NOISY
-from gpudeck.models.sharing.gpu.sharing import share
+from gpudeck.models.sharing.gpu.sharing import SLICE_MS, share
 from gpudeck.tables import read_table
 
 MODEL = "model:sharing"
@@ -137,18 +137,18 @@ def report_split(split: CoreSplit, by_kernel: Sequence[CoreSplit]) -> tuple[Fact
 def report_grid(grid: LatencyGrid, tenants: int = 4) -> tuple[Fact, ...]:
     """Return the p99 of inference where training is capped most: `capped_mps`, `capped_hami` (ms).
 
-    At the shortest slice and a number of tenants of the grid; also `cap_least` (%), `slice_short`,
-    `grid_tenants`.
+    At a slice of `SLICE_MS` and a number of tenants of the grid; also `cap_least` (%),
+    `grid_slice`, `grid_tenants`.
     """
     by = function_name(latency_grid)
-    place, length, cap = grid.tenants.index(tenants), grid.slice_ms[0], min(grid.cap_pct)
+    place, length, cap = grid.tenants.index(tenants), SLICE_MS, min(grid.cap_pct)
     values: list[tuple[str, float, str]] = [
         (f"capped_{way}", float(grid.p99_ms[length, cap, way][place]), "ms")
         for way in ("mps", "hami")
     ]
     values += [
         ("cap_least", cap, "%"),
-        ("slice_short", length, "ms"),
+        ("grid_slice", length, "ms"),
         ("grid_tenants", tenants, "tenant"),
     ]
     return tuple(
