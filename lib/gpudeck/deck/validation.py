@@ -48,18 +48,27 @@ class Validation:
         return asdict(self) | {"error": self.error, "ok": self.ok}
 
 
-def validate_models() -> tuple[Validation, ...]:
+def validate_models(*models: str) -> tuple[Validation, ...]:
     """Compute every published result that a model is held to.
+
+    Parameters
+    ----------
+    models
+        Only these keys of `MODELS`; all of them if none is named.
 
     Raises
     ------
     InputError
-        When a table of published results is wrong, or a model leaves one of its rows out.
+        When a model is unknown, a table of published results is wrong, or a model leaves one of its
+        rows out.
     """
+    if unknown := [model for model in models if model not in MODELS]:
+        msg = f"model is {unknown[0]!r}; allowed are {', '.join(MODELS)}"
+        raise InputError(msg)
     return tuple(
         result
-        for table, compute in MODELS.items()
-        for result in compare(table, read_table(f"published/{table}").rows, compute)
+        for model in models or MODELS
+        for result in compare(model, read_table(f"published/{model}").rows, MODELS[model])
     )
 
 
@@ -92,13 +101,13 @@ def report_validation(results: Sequence[Validation]) -> tuple[Fact, ...]:
     Parameters
     ----------
     results : sequence of Validation
-        From `validate_models`, all in one unit; at least one.
+        From `validate_models`, of one model and in one unit; at least one.
     """
-    by = function_name(validate_models)
+    by, model = function_name(validate_models), f"model:{results[0].model}"
     sources = sorted({source for result in results for source in result.source.split(";")})
     worst = max(abs(result.error) for result in results)
     return (
-        Fact("worst_error", worst, "point", "simulated", "model:packing", by, decimals=2),
+        Fact("worst_error", worst, "point", "simulated", model, by, decimals=2),
         Fact(
             "published_results",
             len(results),
@@ -113,7 +122,7 @@ def report_validation(results: Sequence[Validation]) -> tuple[Fact, ...]:
             sum(result.ok for result in results),
             "count",
             "simulated",
-            "model:packing",
+            model,
             by,
             decimals=0,
         ),

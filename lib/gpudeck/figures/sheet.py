@@ -29,7 +29,12 @@ def formula_sheet(key: str, rows: Sequence[tuple[str, str]]) -> str:
 
 
 def table_sheet(
-    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], marked: int | None = None
+    title: str,
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    marked: int | None = None,
+    *,
+    words: bool = False,
 ) -> str:
     """Return a table: the first column are names, the others numbers, aligned right.
 
@@ -43,11 +48,14 @@ def table_sheet(
         The cells, formatted; at most seven rows are read from the back of a room.
     marked : int, optional
         Index of the row that matters.
+    words : bool
+        The other columns hold words, aligned left.
     """
+    side = "" if words else ' class="n"'
 
     def cells(values: Sequence[str], tag: str) -> str:
         first, *rest = (html.escape(value) for value in values)
-        numbers = "".join(f'<{tag} class="n">{value}</{tag}>' for value in rest)
+        numbers = "".join(f"<{tag}{side}>{value}</{tag}>" for value in rest)
         return f"<{tag}>{first}</{tag}>{numbers}"
 
     body = "".join(

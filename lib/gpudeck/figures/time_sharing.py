@@ -300,7 +300,7 @@ def draw_mps_rules(facts: Sequence[Fact], page: Captioned) -> str:
         for name in ("limit", "together", "threads", "memory", "bandwidth", "fault")
     ]
     header = [page.label(name) for name in ("what", "rule", "shown")]
-    return table_sheet(page.title, header, rows, marked=5)
+    return table_sheet(page.title, header, rows, marked=5, words=True)
 
 
 def draw_core_split(

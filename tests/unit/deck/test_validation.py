@@ -58,3 +58,9 @@ def test_every_model_is_as_close_as_it_claims() -> None:
     results = validate_models()
     assert results
     assert [result for result in results if not result.ok] == []
+
+
+def test_only_the_models_that_are_named_are_computed() -> None:
+    assert {result.model for result in validate_models("sharing")} == {"sharing"}
+    with pytest.raises(InputError, match="model is 'packer'; allowed are packing"):
+        validate_models("packer")
