@@ -110,7 +110,7 @@ def draw_beta(
     [500000, 500000]
     """
     mean, spread = mean_pct / 100, sd_pct / 100
-    if not 0 < mean < 1 or not 0 <= spread**2 < mean * (1 - mean):
+    if not 0 < mean < 1 or not (spread >= 0 and spread**2 < mean * (1 - mean)):
         msg = (
             f"mean {mean_pct} % with standard deviation {sd_pct} points; allowed is a mean between"
             " 0 and 100 % and a variance below mean · (100 % − mean)"
