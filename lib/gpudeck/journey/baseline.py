@@ -41,7 +41,7 @@ def run_baseline(scenario: Scenario, cluster: Cluster, seed: int) -> Runs:
     return run_days(scenario, cluster, seed, "whole")
 
 
-def report_baseline(runs: Runs, scenario: Scenario) -> tuple[Fact, ...]:
+def report_baseline(runs: Runs, scenario: Scenario, lang: str) -> tuple[Fact, ...]:
     """Return what the days of stage 0 come to.
 
     Parameters
@@ -50,13 +50,16 @@ def report_baseline(runs: Runs, scenario: Scenario) -> tuple[Fact, ...]:
         From `run_baseline`.
     scenario : Scenario
         Its prices and its use.
+    lang : str
+        Language of what the price is of, "zh" or "en".
 
     Returns
     -------
     tuple of Fact
         `held`, `asked`, `memory`, `sm` (% of the fleet's GPU time); a part of the waterfall by its
-        name (%), and `lost`, all but the useful; `paid_per_useful`, `cost_useful`, `price`;
-        `waiting_pods`, `waiting_gpus`, `waiting_hours`, `gpus`, `runs`, `month`.
+        name (%), `lost`, all but the useful, and `idle`, asked for and not used; what
+        `report_cost` returns;
+        `waiting_pods`, `waiting_gpus`, `waiting_hours`, `gpu_hours`, `gpus`, `runs`.
     """
     by = function_name(run_baseline)
     facts = [
@@ -65,7 +68,9 @@ def report_baseline(runs: Runs, scenario: Scenario) -> tuple[Fact, ...]:
     ]
     facts += [mean_fact(part, runs.percent(part), "%", MODEL, by) for part in PARTS]
     facts.append(mean_fact("lost", 100 - runs.percent("useful"), "%", MODEL, by))
-    facts += report_cost(runs, scenario)
+    idle = runs.percent("oversized", "off_peak")
+    facts.append(mean_fact("idle", idle, "%", MODEL, by))
+    facts += report_cost(runs, scenario, lang)
     waiting = np.array([run.waterfall.waiting_gpu_hours for run in runs.runs])
     capacity = runs.runs[0].waterfall.gpu_hours
     facts += [
@@ -79,7 +84,13 @@ def report_baseline(runs: Runs, scenario: Scenario) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def report_cost(runs: Runs, scenario: Scenario) -> tuple[Fact, ...]:
+def report_better_policy(runs: Runs, policy: str) -> tuple[Fact, ...]:
+    """Return `stranded_<policy>`: what would be stranded on the same days by another policy (%)."""
+    by = function_name(run_days)
+    return (mean_fact(f"stranded_{policy}", runs.percent("stranded"), "%", MODEL, by),)
+
+
+def report_cost(runs: Runs, scenario: Scenario, lang: str) -> tuple[Fact, ...]:
     """Return what a useful GPU-hour costs.
 
     `paid_per_useful` carries the 95 % interval over the runs, `cost_useful` and `price` the range
@@ -128,6 +139,7 @@ def report_cost(runs: Runs, scenario: Scenario) -> tuple[Fact, ...]:
             decimals=0,
         ),
         Fact("month", cost.month, "text", kind, source, by),
+        Fact("basis", cost.basis.in_language(lang), "text", kind, source, by),
     )
 
 
@@ -141,7 +153,7 @@ def published_utilisation() -> dict[str, Row]:
     return {key: table.row(*place) for key, place in PUBLISHED.items()}
 
 
-def report_published() -> tuple[Fact, ...]:
+def report_utilisation() -> tuple[Fact, ...]:
     """Return the published utilisation as facts; a range has its middle and both its ends."""
     by = function_name(published_utilisation)
     facts = []

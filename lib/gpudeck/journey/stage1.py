@@ -110,7 +110,7 @@ def run_stage1(
     return StageEffect(before, after, scenario.cost.central_usd_per_gpu_h)
 
 
-def report_stage1(effect: StageEffect, scenario: Scenario) -> tuple[Fact, ...]:
+def report_stage1(effect: StageEffect, scenario: Scenario, lang: str) -> tuple[Fact, ...]:
     """Return each measure before and after with its 95 % interval over the runs.
 
     Parameters
@@ -119,13 +119,15 @@ def report_stage1(effect: StageEffect, scenario: Scenario) -> tuple[Fact, ...]:
         From `run_stage1`.
     scenario : Scenario
         Its prices, and the loss by sharing that it states.
+    lang : str
+        Language of what the price is of, "zh" or "en".
 
     Returns
     -------
     tuple of Fact
         `<measure>_before`, `<measure>_after` for each of `MEASURES`; `cost_cut`, `gpus_cut`,
         `useful_gain` (%, paired), `waiting_after_share`; `loss_low`, `loss_high`, `runs`, `gpus`;
-        `price` and `month`; how many `sharing_pods` ask for part of one GPU.
+        `price`, `month`, `basis`; how many `sharing_pods` ask for part of one GPU.
     """
     by = function_name(run_stage1)
     facts = []
@@ -144,8 +146,8 @@ def report_stage1(effect: StageEffect, scenario: Scenario) -> tuple[Fact, ...]:
     gains = (("cost_cut", "cost_useful", -1), ("gpus_cut", "gpus_needed", -1))
     for key, measure, sign in (*gains, ("useful_gain", "useful", 1)):
         facts.append(mean_fact(key, sign * effect.change_pct(measure), "%", MODEL, by))
-    prices = report_cost(effect.after, scenario)
-    facts += [fact for fact in prices if fact.key in ("price", "month")]
+    prices = report_cost(effect.after, scenario, lang)
+    facts += [fact for fact in prices if fact.key in ("price", "month", "basis")]
     pods = effect.after.runs[0].day.pods
     asks, shares = pods.num_gpu > 0, (pods.num_gpu == 1) & (pods.gpu_milli < 1000)
     free = effect.after.percent("unneeded", "stranded")
@@ -160,10 +162,10 @@ def report_stage1(effect: StageEffect, scenario: Scenario) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def report_published() -> tuple[Fact, ...]:
+def report_gains() -> tuple[Fact, ...]:
     """Return published gains of sharing GPUs, as facts."""
     table = read_table(STATISTICS)
-    by = function_name(report_published)
+    by = function_name(report_gains)
     facts = []
     for key, place in PUBLISHED.items():
         row = table.row(*place)

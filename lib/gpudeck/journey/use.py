@@ -116,7 +116,7 @@ def draw_beta(
             " 0 and 100 % and a variance below mean · (100 % − mean)"
         )
         raise InputError(msg)
-    if spread == 0:
+    if spread < 1 / PPM:  # finer than what is kept
         return _ppm(np.full(count, mean))
     weight = mean * (1 - mean) / spread**2 - 1
     return _ppm(rng.beta(mean * weight, (1 - mean) * weight, count))

@@ -7,11 +7,19 @@ from hypothesis import strategies as st
 
 from gpudeck.errors import InputError
 from gpudeck.hardware.node import Nodes
-from gpudeck.journey import report_baseline, report_stage1, run_baseline, run_days, run_stage1
-from gpudeck.journey.baseline import published_utilisation, report_published, snapshot_hour
+from gpudeck.journey import (
+    report_baseline,
+    report_gains,
+    report_stage1,
+    report_utilisation,
+    run_baseline,
+    run_days,
+    run_stage1,
+    snapshot_hour,
+)
+from gpudeck.journey.baseline import published_utilisation
 from gpudeck.journey.run import count_gpus_needed
 from gpudeck.journey.stage1 import MEASURES, StageEffect
-from gpudeck.journey.stage1 import report_published as report_gains
 from gpudeck.scenario import Cluster, read_scenario
 from gpudeck.workload.pod import Pods
 
@@ -77,7 +85,7 @@ def test_same_seed_gives_the_same_numbers_and_another_others() -> None:
 
 
 def test_cost_of_a_useful_hour_is_the_price_over_the_useful_part() -> None:
-    facts = {fact.key: fact for fact in report_baseline(EFFECT.before, SCENARIO)}
+    facts = {fact.key: fact for fact in report_baseline(EFFECT.before, SCENARIO, "en")}
     ratio = (100 / EFFECT.before.percent("useful")).mean()
     assert facts["paid_per_useful"].value == pytest.approx(ratio)
     cost, price = facts["cost_useful"], facts["price"]
@@ -92,7 +100,7 @@ def test_cost_of_a_useful_hour_is_the_price_over_the_useful_part() -> None:
 def test_cost_falls_as_the_useful_part_rises() -> None:
     gain, cut = EFFECT.change_pct("useful"), -EFFECT.change_pct("cost_useful")
     assert cut == pytest.approx(100 * (1 - 1 / (1 + gain / 100)))
-    facts = {fact.key: fact for fact in report_stage1(EFFECT, SCENARIO)}
+    facts = {fact.key: fact for fact in report_stage1(EFFECT, SCENARIO, "zh")}
     assert facts["cost_cut"].value == pytest.approx(cut.mean())
     assert {f"{m}_{when}" for m in MEASURES for when in ("before", "after")} <= facts.keys()
     assert all(facts[f"{measure}_after"].interval is not None for measure in MEASURES)
@@ -121,7 +129,7 @@ def test_snapshot_shows_what_the_model_placed() -> None:
 
 def test_published_figures_are_read_not_typed() -> None:
     rows = published_utilisation()
-    facts = {fact.key: fact for fact in report_published()}
+    facts = {fact.key: fact for fact in report_utilisation()}
     assert facts["philly_mean"].value == rows["philly_mean"].value
     assert (facts["gentd_night"].interval.low, facts["gentd_night"].interval.high) == (0.2, 1.7)
     gains = {fact.key: fact.value for fact in report_gains()}
