@@ -23,19 +23,20 @@ from gpudeck.figures.style import (
 )
 from gpudeck.interval import Interval, interval_of
 from gpudeck.journey import StageEffect
+from gpudeck.tables import read_sources
 from gpudeck.units import format_number, format_quantity
 
 # the four of the main slide, with the digits that each needs
 _SHOWN = {"tenancy": 2, "useful": 1, "gpus_needed": 0, "cost_useful": 2}
-# the rows of the table, their units as printed and their digits
+# the rows of the table, and their digits
 _ROWS = {
-    "tenancy": ("pod", 2),
-    "asked": ("%", 1),
-    "sm": ("%", 1),
-    "useful": ("%", 1),
-    "waiting_pods": ("pod", 0),
-    "gpus_needed": ("GPU", 0),
-    "cost_useful": ("USD/GPU-hour", 2),
+    "tenancy": 2,
+    "asked": 1,
+    "sm": 1,
+    "useful": 1,
+    "waiting_pods": 0,
+    "gpus_needed": 0,
+    "cost_useful": 2,
 }
 _QUANTILES = 400
 # a part of a bar that has no room for its number
@@ -143,24 +144,26 @@ def _name_curves(
     page: Captioned,
 ) -> None:
     """Name both curves with their means, where they are furthest from each other."""
-    gap = curves[1] - curves[0]
+    gap = np.abs(curves[1] - curves[0])
     inner = slice(_QUANTILES // 10, 9 * _QUANTILES // 10)
-    at = int(np.abs(gap[inner]).argmax()) + inner.start
-    plate = {"boxstyle": "square,pad=0.2", "facecolor": PAPER, "edgecolor": "none", "alpha": 0.85}
-    above = 1 if gap[at] > 0 else 0
+    at = int(gap[inner].argmax()) + inner.start
+    upper = int(curves[1][at] >= curves[0][at])
     for place, (name, runs) in enumerate((("before", effect.before), ("after", effect.after))):
         mean = format_quantity(float(runs.gpu_pct(field).mean()), "%", page.lang, decimals=1)
+        above = place == upper
+        # right of the middle there is no room beside the upper curve
+        corner = above and order[at] > 60
         axes.annotate(
             f"{page.label(name)} {mean}",
-            (0, 0) if place != above else (1, 1),
-            (14, 24) if place != above else (-14, -70),
-            xycoords="axes fraction",
+            (0.99, 0.9) if corner else (float(order[at]), float(curves[place][at])),
+            (0, 0) if corner else (14, 16) if above else (-12, -12),
+            xycoords="axes fraction" if corner else "data",
             textcoords="offset points",
-            ha="left" if place != above else "right",
+            ha="left" if above and not corner else "right",
+            va="bottom" if above else "top",
             fontsize=18,
             fontweight=700,
             color=USEFUL if place else INK,
-            bbox=plate,
         )
 
 
@@ -183,9 +186,19 @@ def draw_parts(effect: StageEffect, page: Captioned) -> str:
                     fontweight=700,
                     bbox={"boxstyle": "round,pad=0.25", "facecolor": PAPER, "edgecolor": "none"},
                 )
+            elif name == "free" and part > 0.05:
+                axes.annotate(
+                    format_quantity(part, "%", page.lang, decimals=1),
+                    (100, row + 0.25),
+                    (0, 10),
+                    textcoords="offset points",
+                    ha="right",
+                    fontsize=18,
+                    fontweight=700,
+                )
             left += part
     _name_parts(axes, effect, page)
-    axes.set(xlim=(0, 100), ylim=(-0.45, 1.75))
+    axes.set(xlim=(0, 100), ylim=(-0.45, 1.5))
     axes.set_yticks([1, 0], [page.label("before"), page.label("after")], color=INK, fontsize=18)
     axes.grid(visible=False)
     name_axes(axes, page.label("x"))
@@ -199,15 +212,13 @@ def _name_parts(axes: Axes, effect: StageEffect, page: Captioned) -> None:
         for name, parts in COST_GROUPS.items():
             part = float(runs.percent(*parts).mean())
             larger = part >= float(other.percent(*parts).mean())
-            if larger or (row == 1 and name in ("useful", "idle")):
-                at_edge = name == "free" and part < 2 * _NARROW_PCT
+            if part > _NARROW_PCT and (larger or name in ("useful", "idle")):
                 axes.annotate(
                     page.label(name),
-                    (100 if at_edge else left + part / 2, row + 0.25),
-                    (0, 8),
+                    (left + part / 2, row + 0.25),
+                    (0, 10),
                     textcoords="offset points",
-                    ha="right" if at_edge else "center",
-                    va="bottom",
+                    ha="center",
                     fontsize=18,
                     color=INK,
                 )
@@ -217,14 +228,12 @@ def _name_parts(axes: Axes, effect: StageEffect, page: Captioned) -> None:
 def tabulate_effect(effect: StageEffect, page: Captioned) -> str:
     """Set all measures before and after, with their 95 % intervals, in a table."""
     rows = []
-    for measure, (unit, decimals) in _ROWS.items():
+    for measure, decimals in _ROWS.items():
         cells = [page.label(measure)]
         for values in effect.samples(measure):
             interval = interval_of(values)
-            half = format_number(interval.half_width, page.lang, decimals=decimals, scale="plain")
-            cells.append(
-                f"{format_quantity(interval.mean, unit, page.lang, decimals=decimals)} ± {half}"
-            )
+            ends = (interval.mean, interval.half_width)
+            cells.append(" ± ".join(format_number(v, page.lang, decimals=decimals) for v in ends))
         change = interval_of(effect.change_pct(measure))
         cells.append(f"{_signed(change.mean, page.lang)}% ({_span(change, page.lang)})")
         rows.append(cells)
@@ -240,23 +249,20 @@ def tabulate_gains(effect: StageEffect, gains: tuple[Fact, ...], page: Captioned
     aegaeon = 100 * (1 - value["aegaeon_after"] / value["aegaeon_before"])
     orion = 100 * (1 - 1 / value["orion_cost"])
     numbers = {
-        "ours_gpus": saved,
-        "ours_cost": cheaper,
-        "pai": value["pai_saved"],
-        "aegaeon": aegaeon,
-        "orion": orion,
-        "miso": value["miso_whole"],
-        "miso_static": value["miso_static"],
+        "ours_gpus": (saved, ""),
+        "ours_cost": (cheaper, ""),
+        "pai": (value["pai_saved"], "pai_saved"),
+        "aegaeon": (aegaeon, "aegaeon_after"),
+        "orion": (orion, "orion_cost"),
+        "miso": (value["miso_whole"], "miso_whole"),
+        "miso_static": (value["miso_static"], "miso_static"),
     }
-    rows = [
-        [
-            page.label(name),
-            page.label(f"{name}_what"),
-            format_quantity(number, "%", page.lang, decimals=0),
-        ]
-        for name, number in numbers.items()
-    ]
-    header = [page.label(name) for name in ("system", "what", "less")]
+    sources = {fact.key: read_sources()[fact.source] for fact in gains}
+    rows = []
+    for name, (number, key) in numbers.items():
+        source = f"{sources[key].author} {sources[key].year}" if key else page.label("computed")
+        rows.append([page.label(name), source, format_quantity(number, "%", page.lang, decimals=0)])
+    header = [page.label(name) for name in ("what", "source", "less")]
     return table_sheet(page.title, header, rows, marked=0)
 
 
