@@ -125,7 +125,7 @@ def draw_granularity(demand: GrainDemand, page: Captioned) -> str:
                 color=text_colour(WASTE),
                 bbox={"boxstyle": "round,pad=0.2", "facecolor": PAPER, "edgecolor": "none"},
             )
-    axes.set(ylim=(0, 1.16 * demand.given.max()))
+    axes.set(ylim=(0, 1.2 * demand.given.max()))
     axes.set_xticks(places, [page.label(name) for name in demand.names], color=INK)
     name_axes(axes, page.label("x"), page.label("y"))
     for line, (name, colour) in enumerate((("surplus", WASTE), ("asked", USEFUL))):
@@ -139,6 +139,7 @@ def draw_granularity(demand: GrainDemand, page: Captioned) -> str:
             fontsize=18,
             fontweight=700,
             color=text_colour(colour),
+            bbox={"boxstyle": "square,pad=0.1", "facecolor": PAPER, "edgecolor": "none"},
         )
     return svg_text(figure, page.key, page.title, page.alt)
 

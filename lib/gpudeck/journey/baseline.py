@@ -116,7 +116,7 @@ def report_cost(runs: Runs, scenario: Scenario, lang: str) -> tuple[Fact, ...]:
         "idle": runs.percent("oversized", "off_peak"),
     }
     wasted = [
-        mean_fact(f"{name}_usd", day_usd * part / 100, "USD/day", MODEL, by, decimals=0)
+        mean_fact(f"{name}_usd", day_usd * part / 100, "USD/day", MODEL, by, decimals=None)
         for name, part in losses.items()
     ]
     return (
