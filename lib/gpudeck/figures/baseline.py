@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import seaborn as sns
@@ -135,9 +136,9 @@ def draw_cost(runs: Runs, scenario: Scenario, page: Captioned) -> str:
     return svg_text(figure, page.key, page.title, page.alt)
 
 
-def group_look(name: str) -> dict[str, object]:
+def group_look(name: str) -> dict[str, Any]:
     """Return how a group of `COST_GROUPS` is drawn."""
-    looks = {
+    looks: dict[str, dict[str, Any]] = {
         "useful": {"color": USEFUL},
         "idle": {"facecolor": WASTE, "hatch": "//"},
         "grain": {"facecolor": tint(WASTE, 0.55), "hatch": ".."},

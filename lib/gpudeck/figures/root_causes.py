@@ -51,7 +51,7 @@ def draw_waterfall(runs: Runs, page: Captioned) -> str:
     level = 100.0
     for place, cause in enumerate(causes, start=1):
         interval = interval_of(runs.percent(cause))
-        axes.bar(place, interval.mean, 0.62, level - interval.mean, **bar_style(WASTE))
+        axes.bar(place, interval.mean, 0.62, level - interval.mean, **bar_style(WASTE))  # type: ignore[arg-type]
         axes.hlines(level, place - 0.69, place + 0.31, color=MUTED, linewidth=1)
         names.append(page.label(cause))
         values.append(interval.mean)
@@ -105,7 +105,7 @@ def draw_granularity(demand: GrainDemand, page: Captioned) -> str:
     places = np.arange(len(demand.names))
     surplus = demand.given - demand.asked
     axes.bar(places, demand.asked, 0.64, color=USEFUL)
-    axes.bar(places, surplus, 0.64, demand.asked, **bar_style(WASTE))
+    axes.bar(places, surplus, 0.64, demand.asked, **bar_style(WASTE))  # type: ignore[arg-type]
     for place in places:
         axes.annotate(
             format_number(float(demand.given[place]), page.lang, decimals=0),
@@ -171,7 +171,7 @@ def draw_day(runs: Runs, page: Captioned) -> str:
         axes.fill_between(
             edges, band.low, band.high, step="post", color=looks[name]["color"], alpha=0.25, lw=0
         )
-        axes.step(edges, band.mean, where="post", **looks[name])  # type: ignore[arg-type]
+        axes.step(edges, band.mean, where="post", **looks[name])
         mean = format_quantity(float(hourly.mean()), "%", page.lang, decimals=0)
         colour = str(looks[name]["color"])
         ends.append(LineEnd(24, float(band.mean[-1]), f"{page.label(name)} {mean}", colour, 700))

@@ -187,15 +187,15 @@ def draw_parts(effect: StageEffect, page: Captioned) -> str:
                     bbox={"boxstyle": "round,pad=0.25", "facecolor": PAPER, "edgecolor": "none"},
                 )
             elif name == "free" and part > 0.05:
-                text = format_quantity(part, "%", page.lang, decimals=1)
                 axes.annotate(
-                    text if runs is effect.before else f"{page.label(name)} {text}",
-                    (100, row + 0.25),
-                    (0, 10),
+                    format_quantity(part, "%", page.lang, decimals=1),
+                    (100, row),
+                    (10, 0),
                     textcoords="offset points",
-                    ha="right",
+                    va="center",
                     fontsize=18,
                     fontweight=700,
+                    annotation_clip=False,
                 )
             left += part
     _name_parts(axes, effect, page)
@@ -213,13 +213,14 @@ def _name_parts(axes: Axes, effect: StageEffect, page: Captioned) -> None:
         for name, parts in COST_GROUPS.items():
             part = float(runs.percent(*parts).mean())
             larger = part >= float(other.percent(*parts).mean())
-            if part > _NARROW_PCT and (larger or name in ("useful", "idle")):
+            narrow = part <= _NARROW_PCT
+            if (larger and part > 0.05) or name in ("useful", "idle"):
                 axes.annotate(
                     page.label(name),
-                    (left + part / 2, row + 0.25),
+                    (left + part if narrow else left + part / 2, row + 0.25),
                     (0, 10),
                     textcoords="offset points",
-                    ha="center",
+                    ha="right" if narrow else "center",
                     fontsize=18,
                     color=INK,
                 )

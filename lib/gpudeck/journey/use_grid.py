@@ -17,7 +17,7 @@ from gpudeck.rng import spawn_seeds
 from gpudeck.scenario import Scenario
 from gpudeck.scenario.schema import WorkloadUse
 
-RANKS_PCT = np.arange(0, 101, 2)
+RANKS_PCT = np.arange(1, 98, 2)
 # part of the largest spread that a Beta distribution of a mean can have
 _WIDEST = 0.9
 
