@@ -7,6 +7,7 @@ times as long.
 
 import argparse
 import time
+from itertools import pairwise
 
 from gpudeck.journey import attribute_day, run_stage1
 from gpudeck.journey.day import measure_gpus, simulate_day
@@ -47,7 +48,7 @@ def bench_growth(scales: list[float]) -> None:
             attribute_day(day, 0.02)
             measure_gpus(day)
             times.append(time.perf_counter())
-            spent = " ".join(f"{b - a:8.3f}" for a, b in zip(times, times[1:], strict=False))
+            spent = " ".join(f"{b - a:8.3f}" for a, b in pairwise(times))
             print(f"  {len(fleet):7} {len(sessions):8} {grain:>6} {spent}")
 
 

@@ -248,13 +248,17 @@ def draw_exclusive(nodes: Sequence[NodeState], page: Captioned) -> str:
         for column, name in enumerate(names)
     ]
     most = max(len(node.gpus) for node in nodes)
-    for column, node in enumerate(nodes):
+    # fewer nodes than columns: each is wider
+    widths = [len(names) // len(nodes)] * len(nodes)
+    widths[0] += len(names) - sum(widths)
+    for place, node in enumerate(nodes):
         blocks.append(
             Block(
-                f"node{column}",
+                f"node{place}",
                 f"{node.name} · {node.model}",
-                column,
+                sum(widths[:place]),
                 1,
+                columns=widths[place],
                 kind="node",
                 content=partial(_draw_gpus, node=node, most=most),
             )
@@ -265,7 +269,7 @@ def draw_exclusive(nodes: Sequence[NodeState], page: Captioned) -> str:
         Edge("spread", "bind", words("to_bind")),
         Edge("bind", f"node{len(nodes) - 1}", exit="bottom", enter="top"),
     ]
-    groups = [Group(words("cluster"), tuple(f"node{column}" for column in range(len(nodes))))]
+    groups = [Group(words("cluster"), tuple(f"node{place}" for place in range(len(nodes))))]
     return architecture(
         blocks,
         edges,
