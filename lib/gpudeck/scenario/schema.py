@@ -152,6 +152,116 @@ class Sharing(Section):
     )
 
 
+class WorkloadUse(Section):
+    """How the pods of one kind of workload use the GPU that they ask for."""
+
+    sm_mean_pct: float = Field(
+        gt=0,
+        lt=100,
+        description="SM activity, in % of the GPU asked for, mean over pods and the hours of a day",
+    )
+    sm_peak_pct: float = Field(
+        gt=0,
+        lt=100,
+        description="the same in the peak hour, mean over pods; equal to sm_mean_pct if the load "
+        "does not vary, at most 12 times as much",
+    )
+    sm_sd_pct: float = Field(
+        ge=0,
+        lt=50,
+        description="standard deviation over pods of the peak-hour SM activity, in points; its "
+        "square has to be below mean times (100 % less mean), as a Beta distribution asks",
+    )
+    memory_mean_pct: float = Field(
+        gt=0, lt=100, description="GPU memory used, in % of the part asked for, mean over pods"
+    )
+    memory_sd_pct: float = Field(
+        ge=0, lt=50, description="standard deviation over pods of the memory used, in points"
+    )
+    failed_pct: float = Field(
+        ge=0, le=100, description="part of the used GPU time that goes to jobs which fail, in %"
+    )
+    hours_per_day: int = Field(
+        ge=1, le=24, description="hours a day for which a pod is there, centred on use.peak_hour"
+    )
+    job_h: float = Field(
+        ge=1,
+        le=24,
+        description="mean length of a job in hours, the next follows at once; 24: a service that "
+        "stays all day",
+    )
+
+
+def _check_use(use: WorkloadUse) -> WorkloadUse:
+    if not use.sm_mean_pct <= use.sm_peak_pct <= 12 * use.sm_mean_pct:
+        reason = (
+            f"has sm_peak_pct {use.sm_peak_pct:g} with sm_mean_pct {use.sm_mean_pct:g}; allowed "
+            "is from the mean to 12 times the mean"
+        )
+        raise _refusal(reason)
+    for name, mean, spread in (
+        ("sm_sd_pct", use.sm_peak_pct, use.sm_sd_pct),
+        ("memory_sd_pct", use.memory_mean_pct, use.memory_sd_pct),
+    ):
+        if spread**2 >= mean * (100 - mean):
+            reason = f"has {name} {spread:g}, too large for a Beta distribution of mean {mean:g}"
+            raise _refusal(reason)
+    return use
+
+
+CheckedUse = Annotated[WorkloadUse, AfterValidator(_check_use)]
+
+
+class Use(Section):
+    """What pods use of what they ask for, by kind of workload: pages 4, 5 and 9."""
+
+    inference: CheckedUse = Field(description="pods that serve models")
+    training: CheckedUse = Field(description="pods that train models")
+    notebook: CheckedUse = Field(description="pods in which people try things out")
+    peak_hour: int = Field(
+        ge=0, le=23, description="hour of the day, 0 to 23, in which the load is greatest"
+    )
+    sharing_loss_low_pct: float = Field(
+        ge=0,
+        lt=100,
+        description="least part of a sharing pod's throughput that sharing costs, in %",
+    )
+    sharing_loss_high_pct: float = Field(
+        ge=0, lt=100, description="greatest part of a sharing pod's throughput that it costs, in %"
+    )
+
+
+def _check_loss(use: Use) -> Use:
+    low, high = use.sharing_loss_low_pct, use.sharing_loss_high_pct
+    if low > high:
+        reason = f"has sharing_loss_low_pct {low:g} above sharing_loss_high_pct {high:g}"
+        raise _refusal(reason)
+    return use
+
+
+class Cost(Section):
+    """What a GPU-hour costs: one price for all GPUs of the fleet, as a range."""
+
+    low_usd_per_gpu_h: float = Field(gt=0, le=10_000, description="lowest price in US dollars")
+    central_usd_per_gpu_h: float = Field(
+        gt=0, le=10_000, description="price in US dollars that the pages compute with"
+    )
+    high_usd_per_gpu_h: float = Field(gt=0, le=10_000, description="highest price in US dollars")
+    month: Slug = Field(description="month of the prices, YYYY-MM")
+    basis: Bilingual = Field(description="what the prices are of, in a few words")
+    source: FileName = Field(
+        description="where the prices come from: a key of data/sources.csv, or your own file"
+    )
+
+
+def _check_cost(cost: Cost) -> Cost:
+    prices = (cost.low_usd_per_gpu_h, cost.central_usd_per_gpu_h, cost.high_usd_per_gpu_h)
+    if list(prices) != sorted(prices):
+        reason = f"has prices {prices} that do not rise from low over central to high"
+        raise _refusal(reason)
+    return cost
+
+
 class Tenant(Section):
     """One user of the shared fleet."""
 
@@ -210,6 +320,12 @@ class Scenario(Section):
         "its own orders",
     )
     sharing: Sharing = Field(description="one GPU shared by several tenants: pages 6 to 8")
+    use: Annotated[Use, AfterValidator(_check_loss)] = Field(
+        description="what pods use of what they ask for; synthetic unless origin says otherwise"
+    )
+    cost: Annotated[Cost, AfterValidator(_check_cost)] = Field(
+        description="price of a GPU-hour, applied to all GPUs of the fleet"
+    )
     tenants: Annotated[tuple[Tenant, ...], AfterValidator(_check_tenants)] = Field(
         strict=False,
         min_length=1,
