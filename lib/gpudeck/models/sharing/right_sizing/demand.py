@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gpudeck.errors import InputError
 from gpudeck.hardware.gpu import Gpu
 from gpudeck.hardware.mig import classic_profiles, find_mig_profiles
-from gpudeck.workload.model import LanguageModel, bytes_per_value
+from gpudeck.workload.model import LanguageModel, bytes_per_value, find_model
 
 GIB = 2.0**30
+SURVEYED = ("qwen2.5-0.5b", "qwen2.5-1.5b", "qwen2.5-3b", "qwen2.5-7b", "qwen2.5-14b")
+PRECISIONS = ("fp16", "fp8", "int4")
 # Assumptions: CUDA context, kernels and allocator's reserve; tokens that one prefill step takes.
 RUNTIME_GIB = 1.0
 PREFILL_CHUNK = 2048
@@ -44,6 +47,51 @@ class Placement:
     profile_gib: float | None
     gpu_share: float | None
     fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """One model at one precision: what it needs and where it fits."""
+
+    model: LanguageModel
+    precision: str
+    demand: MemoryDemand
+    placement: Placement
+
+
+def survey_models(
+    gpu: Gpu,
+    *,
+    context: int,
+    sequences: int,
+    models: Sequence[str] = SURVEYED,
+    precisions: Sequence[str] = PRECISIONS,
+) -> tuple[Surveyed, ...]:
+    """Return the demand and the smallest MIG profile of models at several precisions of weights.
+
+    The cache stays in 16 bits.
+
+    Parameters
+    ----------
+    gpu : Gpu
+        A GPU with MIG.
+    context, sequences : int
+        As in `memory_demand`.
+    models, precisions : sequences of str
+        Ids of data/models.csv, and keys of `BYTES_PER_VALUE`.
+
+    Raises
+    ------
+    InputError
+        As in `memory_demand` and `place_demand`.
+    """
+    found = []
+    for model in map(find_model, models):
+        for precision in precisions:
+            demand = memory_demand(model, precision=precision, context=context, sequences=sequences)
+            placement = place_demand(demand.total_gib, gpu)
+            found.append(Surveyed(model, precision, demand, placement))
+    return tuple(found)
 
 
 def memory_demand(

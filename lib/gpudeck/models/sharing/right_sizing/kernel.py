@@ -157,6 +157,78 @@ def _decide(requests, targets, lowers, uppers, age, killed, rule):
     return not killed and age >= rule[LIFETIME] and change >= rule[MIN_CHANGE]
 
 
+@_leaf
+def _set_bounds(weight, last, first, days, ceiling, changed, found, goals, rule):
+    """Write target, lower and upper bound of both resources into ``goals``, shape (3, 2)."""
+    margin = 1 + rule[MARGIN]
+    for resource in range(2):
+        # Memory adds a sample only with a new peak: most looks find nothing new.
+        if resource == _COMPUTE or changed:
+            percentiles(weight[resource], last[resource], first[resource], rule, found[resource])
+        low = found[resource, LOWER] * margin / (1 + rule[LOWER_TRUST] / days) ** 2
+        high = found[resource, UPPER] * margin * (1 + rule[UPPER_TRUST] / days)
+        goals[TARGET, resource] = min(found[resource, TARGET] * margin, ceiling)
+        goals[LOWER, resource] = min(low, ceiling)
+        goals[UPPER, resource] = high
+
+
+@_leaf
+def _add_compute(weight, last, value, heavy, first, rule):
+    """Add a sample of compute."""
+    bucket = find_bucket(value, first[_COMPUTE], rule[GROWTH])
+    last[_COMPUTE] = max(last[_COMPUTE], bucket)
+    weight[_COMPUTE, bucket] += heavy
+
+
+@_leaf
+def _add_memory(weight, last, peak, value, end, first, rule):
+    """Add a sample of memory if it is the window's highest; return the highest."""
+    if value <= peak:
+        return peak
+    bucket = find_bucket(value, first[_MEMORY], rule[GROWTH])
+    last[_MEMORY] = max(last[_MEMORY], bucket)
+    return _add_peak(weight[_MEMORY], peak, value, end, first[_MEMORY], rule)
+
+
+@_leaf
+def _run_pod(memory, compute, ceiling, first, bump, rule, begin, fresh, state, out, marks, counts):
+    """Run the loop over one pod; ``state`` holds its histograms and rows to write into."""
+    weight, last, found, goals, now = state
+    born, end = 0, 0
+    seen, peak = 0.0, 0.0  # the window's peak as used, and with what a kill suggests
+    down, changed = False, True
+    for step in range(len(memory)):
+        if step >= end:
+            end = step + int(rule[WINDOW])
+            seen, peak = 0.0, 0.0
+        # A sample never shows more than the limit lets the pod have.
+        value = min(memory[step], now[_MEMORY])
+        seen = max(seen, value)
+        higher = _add_memory(weight, last, peak, value, end, first, rule)
+        changed, peak = changed or higher > peak, higher
+        _add_compute(weight, last, min(compute[step], now[_COMPUTE]), fresh[step], first, rule)
+        killed = memory[step] > now[_MEMORY] and not down
+        down = memory[step] > now[_MEMORY]
+        if killed:
+            used = max(now[_MEMORY], seen)
+            needed = max(used + bump, used * rule[BUMP_RATIO])
+            peak = _add_memory(weight, last, peak, needed, end, first, rule)
+            changed = True
+            marks[step] = 2
+            counts[KILLS] += step >= begin
+        counts[THROTTLED] += step >= begin and compute[step] > now[_COMPUTE]
+        if rule[EVERY] > 0 and step > 0 and (killed or step % int(rule[EVERY]) == 0):
+            days = step / rule[DAY]
+            _set_bounds(weight, last, first, days, ceiling, changed, found, goals, rule)
+            changed = False
+            if _decide(now, goals[TARGET], goals[LOWER], goals[UPPER], step - born, killed, rule):
+                now[_MEMORY], now[_COMPUTE] = goals[TARGET, _MEMORY], goals[TARGET, _COMPUTE]
+                born, down = step, False
+                marks[step] |= 1
+                counts[RESIZES] += step >= begin
+        out[0, step], out[1, step] = now[_MEMORY], now[_COMPUTE]
+
+
 @njit(cache=True, error_model="numpy")
 def run_loop(memory, compute, ceiling, first, bump, start, rule, begin):
     """Run the loop over all pods; return requests (2, pods, steps), marks and counts.
@@ -165,77 +237,20 @@ def run_loop(memory, compute, ceiling, first, bump, start, rule, begin):
     ``counts`` (pods, 3) has kills, throttled steps and resizes from step ``begin`` on.
     """
     pods, steps = memory.shape
-    requests = np.empty((2, pods, steps))
+    requests = np.empty((pods, 2, steps))
     marks = np.zeros((pods, steps), np.int8)
     counts = np.zeros((pods, 3), np.int64)
-    weight = np.empty((2, _BUCKETS))
-    now, target = np.empty(2), np.empty(2)
-    lower, upper = np.empty(2), np.empty(2)
-    found, last = np.zeros((2, 3)), np.zeros(2, np.int64)
+    weight, now = np.empty((2, _BUCKETS)), np.empty(2)
+    last, found, goals = np.empty(2, np.int64), np.empty((2, 3)), np.empty((3, 2))
     fresh = 2.0 ** (np.arange(steps) / rule[HALF_LIFE])
     for pod in range(pods):
         weight[:] = 0
         last[:] = 0
+        found[:] = 0
         now[:] = start[pod]
-        born, end = 0, 0
-        seen, feigned = 0.0, 0.0  # peak of the window as used, and as estimated from a kill
-        down, changed = False, True
-        for step in range(steps):
-            if step >= end:
-                end = step + int(rule[WINDOW])
-                seen, feigned = 0.0, 0.0
-            # A sample never shows more than the limit lets the pod have.
-            value = min(memory[pod, step], now[_MEMORY])
-            if value > max(seen, feigned):
-                seen = _add_peak(
-                    weight[_MEMORY], max(seen, feigned), value, end, first[pod, _MEMORY], rule
-                )
-                bucket = find_bucket(seen, first[pod, _MEMORY], rule[GROWTH])
-                last[_MEMORY] = max(last[_MEMORY], bucket)
-                changed = True
-            value = min(compute[pod, step], now[_COMPUTE])
-            bucket = find_bucket(value, first[pod, _COMPUTE], rule[GROWTH])
-            last[_COMPUTE] = max(last[_COMPUTE], bucket)
-            weight[_COMPUTE, bucket] += fresh[step]
-            over = memory[pod, step] > now[_MEMORY]
-            killed = over and not down
-            down = over
-            if killed:
-                used = max(now[_MEMORY], seen)
-                needed = max(used + bump[pod], used * rule[BUMP_RATIO])
-                if needed > max(seen, feigned):
-                    feigned = _add_peak(
-                        weight[_MEMORY], max(seen, feigned), needed, end, first[pod, _MEMORY], rule
-                    )
-                bucket = find_bucket(max(seen, feigned), first[pod, _MEMORY], rule[GROWTH])
-                last[_MEMORY] = max(last[_MEMORY], bucket)
-                changed = True
-                marks[pod, step] = 2
-                if step >= begin:
-                    counts[pod, KILLS] += 1
-            if step >= begin and compute[pod, step] > now[_COMPUTE]:
-                counts[pod, THROTTLED] += 1
-            if rule[EVERY] > 0 and step > 0 and (killed or step % int(rule[EVERY]) == 0):
-                days = step / rule[DAY]
-                for resource in range(2):
-                    # Memory adds a sample only with a new peak: most looks find nothing new.
-                    if resource == _COMPUTE or changed:
-                        width = first[pod, resource]
-                        percentiles(weight[resource], last[resource], width, rule, found[resource])
-                    ends = found[resource] * (1 + rule[MARGIN])
-                    target[resource] = min(ends[TARGET], ceiling[pod])
-                    lower[resource] = min(
-                        ends[LOWER] * (1 + rule[LOWER_TRUST] / days) ** -2, ceiling[pod]
-                    )
-                    upper[resource] = ends[UPPER] * (1 + rule[UPPER_TRUST] / days)
-                changed = False
-                if _decide(now, target, lower, upper, step - born, killed, rule):
-                    now[:] = target
-                    born = step
-                    down = False
-                    marks[pod, step] |= 1
-                    if step >= begin:
-                        counts[pod, RESIZES] += 1
-            requests[0, pod, step] = now[_MEMORY]
-            requests[1, pod, step] = now[_COMPUTE]
+        state = (weight, last, found, goals, now)
+        _run_pod(
+            memory[pod], compute[pod], ceiling[pod], first[pod], bump[pod], rule, begin, fresh,
+            state, requests[pod], marks[pod], counts[pod],
+        )  # fmt: skip
     return requests, marks, counts

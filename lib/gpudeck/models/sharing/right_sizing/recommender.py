@@ -14,7 +14,7 @@ from gpudeck.models.sharing.right_sizing.usage import Usage
 from gpudeck.tables import read_table
 
 GIB = 2.0**30
-# Assumption: the recommender looks once an hour, and at once after a kill; Kubernetes' every minute.
+# Assumption: the recommender looks every hour and after each kill; Kubernetes' looks every minute.
 EVALUATION_MIN = 60
 # Weights double every half-life; beyond this a double overflows.
 MAX_HALF_LIVES = 900
@@ -160,8 +160,8 @@ def run_recommender(
         usage.memory, usage.compute, usage.ceiling, first, bump, starts, rule, begin
     )
     return LoopResult(
-        requests[0],
-        requests[1],
+        requests[:, 0],
+        requests[:, 1],
         marks,
         counts[:, kernel.KILLS],
         counts[:, kernel.THROTTLED],

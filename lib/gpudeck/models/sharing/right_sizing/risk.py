@@ -20,7 +20,7 @@ HEADROOMS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RiskGrid:
-    """What each quantile and headroom saves and risks, arrays of shape (runs, quantiles, headrooms).
+    """What requests save and risk, arrays of shape (runs, quantiles, headrooms).
 
     `saved_pct` is GPU capacity freed, in % of what was declared, when both memory and compute have
     to fit (fractional packing bound); `memory_saved_pct` that of memory alone. `kills` are
@@ -78,7 +78,9 @@ def sweep_requests(
         A quantile or headroom is out of range.
     """
     _check_grid(quantiles, headrooms)
-    parts = [_sweep(usage, population.profile_steps, quantiles, headrooms) for usage in population.runs]
+    parts = [
+        _sweep(usage, population.profile_steps, quantiles, headrooms) for usage in population.runs
+    ]
     saved, memory, kills, throttled = (np.stack(part) for part in zip(*parts, strict=True))
     return RiskGrid(
         tuple(quantiles),

@@ -82,6 +82,35 @@ def size_request(
     return SizedRequest(request, bounds, exceedance_interval(share, worth, level), count, worth)
 
 
+def size_by_days(
+    use: ArrayLike, per_day: int, quantile: float, headroom: float, level: float = 0.95
+) -> tuple[SizedRequest, ...]:
+    """Size a request on the first day of use, on the first two, and so on.
+
+    Parameters
+    ----------
+    use : array_like, shape (samples,)
+        Profiled use, a whole day or more.
+    per_day : int
+        Samples of one day, 2 or above.
+    quantile, headroom, level : float
+        As in `size_request`.
+
+    Raises
+    ------
+    InputError
+        As in `size_request`, or less than a day of use.
+    """
+    values = np.asarray(use, dtype=np.float64)
+    if per_day < 2 or values.ndim != 1 or len(values) < per_day:
+        msg = f"use has shape {values.shape}, {per_day} samples a day; allowed is a day or more"
+        raise InputError(msg)
+    return tuple(
+        size_request(values[: day * per_day], quantile, headroom, level)
+        for day in range(1, len(values) // per_day + 1)
+    )
+
+
 def effective_samples(samples: ArrayLike) -> float:
     """Return how many independent samples an autocorrelated series is worth: n(1 − ρ)/(1 + ρ).
 

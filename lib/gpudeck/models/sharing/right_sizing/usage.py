@@ -133,7 +133,10 @@ def draw_pods(pods: Pods, count: int, seed: int) -> tuple[NDArray[np.float64], N
 
 
 def simulate_usage(
-    shape: UsageShape, gpus: Sequence[float] | NDArray, ceiling: Sequence[float] | NDArray, seed: int
+    shape: UsageShape,
+    gpus: Sequence[float] | NDArray,
+    ceiling: Sequence[float] | NDArray,
+    seed: int,
 ) -> Usage:
     """Simulate what pods use: level × growth × jumps × day × noise, never above the device.
 
