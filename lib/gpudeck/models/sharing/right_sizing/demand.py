@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gpudeck.errors import InputError
 from gpudeck.hardware.gpu import Gpu
 from gpudeck.hardware.mig import classic_profiles, find_mig_profiles
+from gpudeck.units import convert
 from gpudeck.workload.model import LanguageModel, bytes_per_value, find_model
 
 GIB = 2.0**30
@@ -187,25 +188,23 @@ def place_demand(total_gib: float, gpu: Gpu) -> Placement:
 def mig_sizes(gpu: Gpu) -> tuple[tuple[str, float, float], ...]:
     """Return name, memory in GiB and share of the memory slices of a GPU's MIG profiles.
 
-    One profile for each number of compute slices, smallest first; those of unknown memory are left
-    out. The last is the whole GPU.
+    One profile for each number of compute slices, smallest first; the last is the whole GPU. A
+    profile whose memory no source prints gets its slices' part of the GPU's.
 
     Raises
     ------
     InputError
-        The GPU has no MIG, or no profile whose memory is known.
+        The GPU has no MIG.
     """
     if gpu.mig_geometry is None:
         msg = f"{gpu.id} has no MIG; allowed is a GPU with a mig_geometry in data/gpus.csv"
         raise InputError(msg)
     profiles = classic_profiles(find_mig_profiles(gpu.mig_geometry))
     slices = max(profile.memory_slices for profile in profiles)
-    known = [
-        (p.name, p.memory_gib, p.memory_slices / slices)
-        for p in sorted(profiles, key=lambda p: (p.memory_slices, p.compute_slices))
-        if p.memory_gib is not None
-    ]
-    if not known:
-        msg = f"{gpu.id}: no profile of {gpu.mig_geometry} has memory_gib in data/mig_profiles.csv"
-        raise InputError(msg)
-    return tuple(known)
+    whole_gib = convert(gpu.memory_gb, "GB", "GiB")
+    sizes = []
+    for profile in sorted(profiles, key=lambda p: (p.memory_slices, p.compute_slices)):
+        share = profile.memory_slices / slices
+        known = profile.memory_gib
+        sizes.append((profile.name, whole_gib * share if known is None else known, share))
+    return tuple(sizes)
