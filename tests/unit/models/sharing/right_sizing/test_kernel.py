@@ -60,6 +60,15 @@ def plain_bounds(hists, days: float, ceiling: float, policy: VpaPolicy):
     return target, lower, [h.percentile(policy.upper_percentile) * trust for h in hists]
 
 
+def plain_choice(now, target, lower, upper, age_h: float, policy: VpaPolicy, *, killed: bool):
+    if killed:
+        return target[0] > now[0]
+    change = sum(abs(t - r) / r for t, r in zip(target, now, strict=True))
+    outside = any(r < low or r > high for r, low, high in zip(now, lower, upper, strict=True))
+    aged = age_h >= policy.lifetime_h and change >= policy.min_change
+    return change > 1e-12 and (outside or aged or not policy.hysteresis)
+
+
 def plain_loop(usage: Usage, pod: int, policy: VpaPolicy, device_gib: float):
     per_hour = 60 / usage.sample_min
     ceiling = usage.ceiling[pod]
@@ -96,15 +105,8 @@ def plain_loop(usage: Usage, pod: int, policy: VpaPolicy, device_gib: float):
                 oom_peak = needed
         if step and (killed or step % round(per_hour) == 0):
             target, lower, upper = plain_bounds(hists, step / (24 * per_hour), ceiling, policy)
-            change = sum(abs(t - r) / r for t, r in zip(target, now, strict=True))
-            outside = any(
-                r < low or r > high for r, low, high in zip(now, lower, upper, strict=True)
-            )
-            aged = step - born >= policy.lifetime_h * per_hour and change >= policy.min_change
-            if killed:
-                go = target[0] > now[0]
-            else:
-                go = change > 1e-12 and (outside or aged or not policy.hysteresis)
+            age_h = (step - born) / per_hour
+            go = plain_choice(now, target, lower, upper, age_h, policy, killed=killed)
             if go:
                 now, born, down, mark = target, step, False, mark | 1
         requests.append(tuple(now))
