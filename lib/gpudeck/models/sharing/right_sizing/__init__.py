@@ -1,6 +1,7 @@
 """Right-sizing: requests from profiled use, adjusted over days, and what they save and risk."""
 
 from gpudeck.models.sharing.right_sizing.demand import (
+    ContextSweep,
     MemoryDemand,
     Placement,
     Surveyed,
@@ -8,6 +9,7 @@ from gpudeck.models.sharing.right_sizing.demand import (
     mig_sizes,
     place_demand,
     survey_models,
+    sweep_contexts,
 )
 from gpudeck.models.sharing.right_sizing.grid import LoopGrid, loop_grid
 from gpudeck.models.sharing.right_sizing.population import (
@@ -22,6 +24,7 @@ from gpudeck.models.sharing.right_sizing.recommender import (
     run_recommender,
 )
 from gpudeck.models.sharing.right_sizing.report import (
+    report_contexts,
     report_grid,
     report_models,
     report_sizing,
@@ -36,9 +39,11 @@ from gpudeck.models.sharing.right_sizing.sizing import (
     size_request,
 )
 from gpudeck.models.sharing.right_sizing.strategy import Outcome, compare_strategies
+from gpudeck.models.sharing.right_sizing.study import Study, run_study
 from gpudeck.models.sharing.right_sizing.usage import Usage, UsageShape, draw_pods, simulate_usage
 
 __all__ = [
+    "ContextSweep",
     "LoopGrid",
     "LoopResult",
     "MemoryDemand",
@@ -47,6 +52,7 @@ __all__ = [
     "Population",
     "RiskGrid",
     "SizedRequest",
+    "Study",
     "Surveyed",
     "Usage",
     "UsageShape",
@@ -60,16 +66,19 @@ __all__ = [
     "memory_demand",
     "mig_sizes",
     "place_demand",
+    "report_contexts",
     "report_grid",
     "report_models",
     "report_sizing",
     "report_strategies",
     "run_recommender",
+    "run_study",
     "simulate_population",
     "simulate_usage",
     "size_by_days",
     "size_request",
     "survey_models",
+    "sweep_contexts",
     "sweep_requests",
     "usage_shape",
     "zero_kills_bound",

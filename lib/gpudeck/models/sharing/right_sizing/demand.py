@@ -14,6 +14,7 @@ from gpudeck.workload.model import LanguageModel, bytes_per_value, find_model
 GIB = 2.0**30
 SURVEYED = ("qwen2.5-0.5b", "qwen2.5-1.5b", "qwen2.5-3b", "qwen2.5-7b", "qwen2.5-14b")
 PRECISIONS = ("fp16", "fp8", "int4")
+CONTEXTS = (1024, 2048, 4096, 8192, 16384, 32768)
 # Assumptions: CUDA context, kernels and allocator's reserve; tokens that one prefill step takes.
 RUNTIME_GIB = 1.0
 PREFILL_CHUNK = 2048
@@ -93,6 +94,54 @@ def survey_models(
             placement = place_demand(demand.total_gib, gpu)
             found.append(Surveyed(model, precision, demand, placement))
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class ContextSweep:
+    """Memory of models by length of context: `demands` by model id, one for each context.
+
+    A model that is not made for a context has None there.
+    """
+
+    contexts: tuple[int, ...]
+    precision: str
+    demands: dict[str, tuple[MemoryDemand | None, ...]]
+
+
+def sweep_contexts(
+    *,
+    sequences: int,
+    models: Sequence[str] = SURVEYED,
+    precision: str = "fp16",
+    contexts: Sequence[int] = CONTEXTS,
+) -> ContextSweep:
+    """Return the memory of models at several lengths of context.
+
+    Parameters
+    ----------
+    sequences : int
+        As in `memory_demand`.
+    models : sequence of str
+        Ids of data/models.csv.
+    precision : str
+        Of the weights; the cache stays in 16 bits.
+    contexts : sequence of int
+        Tokens of each sequence.
+
+    Raises
+    ------
+    InputError
+        As in `memory_demand`.
+    """
+    demands = {}
+    for model in map(find_model, models):
+        demands[model.id] = tuple(
+            memory_demand(model, precision=precision, context=context, sequences=sequences)
+            if context <= model.context_max
+            else None
+            for context in contexts
+        )
+    return ContextSweep(tuple(contexts), precision, demands)
 
 
 def memory_demand(

@@ -6,7 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from gpudeck.fact import Fact, function_name, mean_fact
 from gpudeck.interval import Interval
-from gpudeck.models.sharing.right_sizing.demand import Surveyed, survey_models
+from gpudeck.models.sharing.right_sizing.demand import (
+    ContextSweep,
+    Surveyed,
+    survey_models,
+    sweep_contexts,
+)
 from gpudeck.models.sharing.right_sizing.grid import LoopGrid, loop_grid
 from gpudeck.models.sharing.right_sizing.population import Population, simulate_population
 from gpudeck.models.sharing.right_sizing.recommender import VpaPolicy, default_policy
@@ -154,6 +159,20 @@ def report_models(
         for n, key in enumerate(sources, start=1)
     ]
     return tuple(facts)
+
+
+def report_contexts(sweep: ContextSweep) -> tuple[Fact, ...]:
+    """Return the longest context, and the cache's share of memory there for the largest model."""
+    by = function_name(sweep_contexts)
+    last = {name: demands[-1] for name, demands in sweep.demands.items()}
+    fitting = {name: demand for name, demand in last.items() if demand is not None}
+    name = max(fitting, key=lambda key: fitting[key].total_gib)
+    share_pct = 100 * fitting[name].cache_gib / fitting[name].total_gib
+    return (
+        Fact("context_longest", sweep.contexts[-1], "token", "computed", MODEL, by, decimals=0),
+        Fact("cache_share", share_pct, "%", "computed", MODEL, by, decimals=0),
+        Fact("cache_model", name, "text", "computed", MODEL, by),
+    )
 
 
 def report_grid(grid: LoopGrid, margin_pct: int = 15, half_life_h: int = 24) -> tuple[Fact, ...]:
