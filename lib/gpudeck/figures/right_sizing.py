@@ -13,16 +13,17 @@ from gpudeck.figures.architecture import Block, architecture
 from gpudeck.figures.caption import Captioned
 from gpudeck.figures.routing import Edge
 from gpudeck.figures.shapes import Tone
-from gpudeck.figures.sheet import table_sheet
 from gpudeck.figures.style import (
     INK,
     MEASURED,
     MUTED,
+    PAPER,
     SERIES,
     USEFUL,
     WAITING,
     WASTE,
     LineEnd,
+    bar_style,
     label_line_ends,
     name_axes,
     new_figure,
@@ -43,8 +44,11 @@ from gpudeck.models.sharing.right_sizing import (
     zero_kills_bound,
 )
 from gpudeck.units import format_number
+from gpudeck.workload.model import find_model
 
 SHOWN_QUANTILES = (0.9, 0.95, 0.99)
+# a white plate, so that no line runs through a number
+PLATE = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.5}
 LINE_STYLES = (
     {"color": SERIES[0].colour, "linestyle": SERIES[0].linestyle, "marker": SERIES[0].marker},
     {"color": SERIES[4].colour, "linestyle": "-", "marker": "o"},
@@ -81,9 +85,9 @@ def draw_risk(grid: RiskGrid, outcomes: Mapping[str, Outcome], page: Captioned) 
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     name_axes(axes, page.label("x"), page.label("y"))
     _label_quantiles(axes, page, lines)
-    _label_outcome(axes, page.label("loop"), outcomes["damped"], floor, USEFUL, (0, 22), "center")
+    _label_outcome(axes, page.label("loop"), outcomes["damped"], floor, USEFUL, (-14, 30), "left")
     words = page.label("chosen")
-    _label_outcome(axes, words, outcomes["sized"], floor, WASTE, (14, -26), "left")
+    _label_outcome(axes, words, outcomes["sized"], floor, WASTE, (-60, 60), "right")
     return svg_text(figure, page.key, page.title, page.alt)
 
 
@@ -124,6 +128,7 @@ def _label_outcome(
         fontsize=18,
         fontweight=700,
         color=text_colour(colour),
+        arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 1.5, "shrinkB": 10},
     )
 
 
@@ -144,11 +149,11 @@ def _label_quantiles(
             color=text_colour(colour),
         )
     _, kills, saved, _ = lines[0]
-    for index, offset in ((0, (-10, 14)), (len(kills) - 1, (8, -20))):
+    for index in (0, len(kills) - 1):
         axes.annotate(
             page.label("headroom_least" if index == 0 else "headroom_most"),
             (kills[index], saved[index]),
-            offset,
+            (-10, 12),
             textcoords="offset points",
             ha="right" if index == 0 else "left",
             color=MUTED,
@@ -191,6 +196,10 @@ def _draw_distribution(profile: NDArray[np.float64], sized: SizedRequest, page: 
     axes.plot([request, request], [0, 104], color=USEFUL, linewidth=4)
     axes.set(ylim=(0, 118), xlim=(use[0] * 0.96, right), yticks=range(0, 101, 20))
     name_axes(axes, page.label("use"), page.label("share"))
+    axes.annotate(
+        page.label("band"), (max(100 * sized.quantile.low, use[0]), 6), (8, 0),
+        textcoords="offset points", color=INK,
+    )  # fmt: skip
     for x, name, colour in ((base, "quantile", INK), (request, "request", USEFUL)):
         axes.annotate(
             page.label(name), (x, 106), (-6 if name == "quantile" else 0, 0),
@@ -209,7 +218,7 @@ def _draw_bound(by_days: Sequence[SizedRequest], page: Captioned) -> str:
     axes.fill_between(days, 0, high, color=WAITING, alpha=0.25, lw=0)
     axes.plot(days, high, color=WASTE, linewidth=3, linestyle=(0, (6, 2)), marker="o")
     axes.plot(days, seen, color=MEASURED, linewidth=3, marker="s")
-    axes.set(ylim=(0, None), xlim=(1, days[-1]))
+    axes.set(ylim=(0, 1.06 * max(high)), xlim=(0.7, days[-1] + 0.2))
     axes.xaxis.get_major_locator().set_params(integer=True)
     name_axes(axes, page.label("days"), page.label("exceed"))
     ends = [
@@ -324,27 +333,45 @@ def draw_control_loop(page: Captioned) -> str:
     )
 
 
-def table_strategies(outcomes: Mapping[str, Outcome], page: Captioned) -> str:
-    """Set the strategies side by side: means with half-widths of their 95 % intervals."""
-    columns = (
-        ("saved", "saved_pct", 1),
-        ("kills", "kills", 0),
-        ("throttled", "throttled_pct", 1),
-        ("resizes", "resizes", 1),
-        ("lost", "lost_min", 0),
+def draw_strategies(outcomes: Mapping[str, Outcome], page: Captioned) -> str:
+    """Draw what each strategy saves and costs: one panel a measure, means with 95 % intervals.
+
+    Parameters
+    ----------
+    outcomes : mapping
+        From `compare_strategies`, two runs or more.
+    page : Captioned
+        The slide.
+    """
+    figure = new_figure(page.slot.width_px, page.slot.height_px)
+    panels = (
+        ("saved", "saved_pct", USEFUL, 1),
+        ("kills", "kills", WASTE, 0),
+        ("throttled", "throttled_pct", SERIES[2].colour, 1),
+        ("resizes", "resizes", WAITING, 1),
     )
-    rows = []
-    for name, outcome in outcomes.items():
-        cells = []
-        for _, attribute, decimals in columns:
-            interval = interval_of(getattr(outcome, attribute))
-            places = decimals if interval.mean >= 10 or decimals else 1
-            mean = format_number(interval.mean, page.lang, decimals=places)
-            half = format_number(interval.half_width, page.lang, decimals=places)
-            cells.append(f"{mean} ± {half}")
-        rows.append((page.label(name), *cells))
-    header = [page.label("strategy"), *(page.label(f"head_{key}") for key, _, _ in columns)]
-    return table_sheet(page.title, header, rows, marked=list(outcomes).index("damped"))
+    grid = figure.subplots(1, len(panels), sharey=True)
+    places = np.arange(len(outcomes))[::-1]
+    for axes, (name, attribute, colour, decimals) in zip(grid, panels, strict=True):
+        intervals = [interval_of(getattr(outcome, attribute)) for outcome in outcomes.values()]
+        means = np.array([interval.mean for interval in intervals])
+        reach = [interval.half_width for interval in intervals]
+        axes.barh(places, means, 0.56, xerr=reach, ecolor=INK, capsize=4, **bar_style(colour))
+        top = max(float((means + reach).max()), 1e-9)
+        axes.set(xlim=(0, 1.5 * top), xticks=[], ylim=(-0.6, len(outcomes) - 0.4))
+        axes.grid(visible=False)
+        axes.spines["bottom"].set_visible(False)
+        axes.axvline(0, color=MUTED, linewidth=1.5)
+        axes.set_title(page.label(f"head_{name}"), loc="left")
+        for place, interval in zip(places, intervals, strict=True):
+            digits = decimals if interval.mean >= 10 or decimals else 1
+            words = format_number(interval.mean, page.lang, decimals=digits)
+            axes.annotate(
+                words, (interval.high, place), (10, 0), textcoords="offset points", va="center",
+                fontsize=20, fontweight=700, color=INK,
+            )  # fmt: skip
+    grid[0].set_yticks(places, [page.label(name) for name in outcomes], fontsize=18, color=INK)
+    return svg_text(figure, page.key, page.title, page.alt)
 
 
 def draw_models(survey: Sequence[Surveyed], gpu: Gpu, page: Captioned) -> str:
@@ -379,16 +406,23 @@ def draw_models(survey: Sequence[Surveyed], gpu: Gpu, page: Captioned) -> str:
             axes.bar(x, value, 0.86, bottom, color=colour, hatch=hatch)
             bottom += value
         axes.annotate(
-            row.precision, (x, bottom), (0, 5), textcoords="offset points", ha="center", color=MUTED
-        )
+            format_number(bottom, page.lang, decimals=0 if bottom >= 10 else 1), (x, bottom), (0, 5),
+            textcoords="offset points", ha="center", color=INK, bbox=PLATE,
+        )  # fmt: skip
     largest = max(row.demand.total_gib for row in survey)
     _draw_slices(axes, gpu, largest)
-    middle = (len(precisions) - 1) / 2
-    axes.set_xticks([n * gap + middle for n in range(len(models))], [_pretty(m) for m in models])
+    ticks = [n * gap + k for n in range(len(models)) for k in range(len(precisions))]
+    axes.set_xticks(ticks, precisions * len(models))
+    for n, model in enumerate(dict.fromkeys(row.model for row in survey)):
+        axes.annotate(
+            model.title, (n * gap + (len(precisions) - 1) / 2, 0), (0, -46),
+            xycoords=("data", "axes fraction"), textcoords="offset points", ha="center",
+            fontsize=18, fontweight=700, color=INK, annotation_clip=False,
+        )  # fmt: skip
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.8, (len(models) - 1) * gap + len(precisions) - 0.2)
     name_axes(axes, "", page.label("y"))
-    _name_parts(axes, page, parts, largest)
+    _name_parts(axes, page, parts)
     return svg_text(figure, page.key, page.title, page.alt)
 
 
@@ -408,15 +442,16 @@ def _draw_slices(axes: Axes, gpu: Gpu, largest_gib: float) -> None:
             )  # fmt: skip
 
 
-def _name_parts(
-    axes: Axes, page: Captioned, parts: Sequence[tuple[str, str, str, str]], largest_gib: float
-) -> None:
+def _name_parts(axes: Axes, page: Captioned, parts: Sequence[tuple[str, str, str, str]]) -> None:
     """Name the parts of the bars by swatches at the upper left, where bars are low."""
     top = axes.get_ylim()[1]
     for index, (name, _, colour, hatch) in enumerate(reversed(parts)):
-        y = top * (0.93 - 0.085 * index)
-        axes.bar(-0.45, 0.05 * top, 0.6, y, color=colour, hatch=hatch)
-        axes.annotate(page.label(name), (0.05, y + 0.025 * top), va="center", color=INK)
+        y = top * (0.76 - 0.085 * index)
+        axes.bar(-0.2, 0.05 * top, 0.6, y, color=colour, hatch=hatch)
+        axes.annotate(
+            page.label(name), (0.3, y + 0.025 * top), va="center", fontsize=18, color=INK,
+            bbox=PLATE,
+        )  # fmt: skip
 
 
 def draw_contexts(sweep: ContextSweep, gpu: Gpu, page: Captioned) -> str:
@@ -442,7 +477,9 @@ def draw_contexts(sweep: ContextSweep, gpu: Gpu, page: Captioned) -> str:
     ):
         total = [demand.total_gib for demand in demands if demand is not None]
         axes.plot(contexts[: len(total)], total, color=colour, linestyle=style, linewidth=2.5)
-        ends.append(LineEnd(float(contexts[len(total) - 1]), total[-1], _pretty(model), colour))
+        ends.append(
+            LineEnd(float(contexts[len(total) - 1]), total[-1], find_model(model).title, colour)
+        )
     axes.set_xscale("log", base=2)
     axes.set_xticks(contexts, [f"{context // 1024}K" for context in contexts])
     axes.set_yscale("log", base=2)
@@ -457,9 +494,3 @@ def draw_contexts(sweep: ContextSweep, gpu: Gpu, page: Captioned) -> str:
     name_axes(axes, page.label("x"), page.label("y"))
     label_line_ends(axes, ends, size_px=17)
     return svg_text(figure, page.key, page.title, page.alt)
-
-
-def _pretty(model_id: str) -> str:
-    """Write a model's id as its makers do: first letters and the size in capitals."""
-    family, _, size = model_id.rpartition("-")
-    return f"{family.capitalize()} {size.upper()}"

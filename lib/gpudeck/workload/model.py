@@ -43,6 +43,16 @@ class LanguageModel:
     )
 
     @property
+    def title(self) -> str:
+        """The id as its makers write it.
+
+        >>> find_model("qwen2.5-7b").title, find_model("phi-3-mini").title
+        ('Qwen2.5-7B', 'Phi-3-mini')
+        """
+        family, _, size = self.id.rpartition("-")
+        return f"{family.capitalize()}-{size.upper() if size[:1].isdigit() else size}"
+
+    @property
     def parameters(self) -> int:
         """Number of parameters, counted from the dimensions.
 

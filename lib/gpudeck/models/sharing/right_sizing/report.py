@@ -18,6 +18,7 @@ from gpudeck.models.sharing.right_sizing.recommender import VpaPolicy, default_p
 from gpudeck.models.sharing.right_sizing.sizing import SizedRequest, size_request
 from gpudeck.models.sharing.right_sizing.strategy import Outcome, compare_strategies
 from gpudeck.scenario.schema import RightSizing
+from gpudeck.workload.model import find_model
 
 MODEL = "model:right-sizing"
 VPA_SOURCE = "k8s-vpa"
@@ -169,9 +170,9 @@ def report_contexts(sweep: ContextSweep) -> tuple[Fact, ...]:
     name = max(fitting, key=lambda key: fitting[key].total_gib)
     share_pct = 100 * fitting[name].cache_gib / fitting[name].total_gib
     return (
-        Fact("context_longest", sweep.contexts[-1], "token", "computed", MODEL, by, decimals=0),
+        Fact("context_longest", sweep.contexts[-1], "token", "computed", MODEL, by),
         Fact("cache_share", share_pct, "%", "computed", MODEL, by, decimals=0),
-        Fact("cache_model", name, "text", "computed", MODEL, by),
+        Fact("cache_model", find_model(name).title, "text", "computed", MODEL, by),
     )
 
 
