@@ -149,15 +149,14 @@ def _label_quantiles(
             color=text_colour(colour),
         )
     _, kills, saved, _ = lines[0]
-    for index in (0, len(kills) - 1):
+    for index, name, offset in (
+        (0, "headroom_least", (-10, 14)),
+        (len(kills) - 1, "headroom_most", (-14, -5)),
+    ):
         axes.annotate(
-            page.label("headroom_least" if index == 0 else "headroom_most"),
-            (kills[index], saved[index]),
-            (-10, 12),
-            textcoords="offset points",
-            ha="right" if index == 0 else "left",
-            color=MUTED,
-        )
+            page.label(name), (kills[index], saved[index]), offset, textcoords="offset points",
+            ha="right", color=MUTED,
+        )  # fmt: skip
 
 
 def draw_profile(
@@ -406,8 +405,8 @@ def draw_models(survey: Sequence[Surveyed], gpu: Gpu, page: Captioned) -> str:
             axes.bar(x, value, 0.86, bottom, color=colour, hatch=hatch)
             bottom += value
         axes.annotate(
-            format_number(bottom, page.lang, decimals=0 if bottom >= 10 else 1), (x, bottom), (0, 5),
-            textcoords="offset points", ha="center", color=INK, bbox=PLATE,
+            format_number(bottom, page.lang, decimals=0 if bottom >= 10 else 1), (x, bottom),
+            (0, 5), textcoords="offset points", ha="center", color=INK, bbox=PLATE,
         )  # fmt: skip
     largest = max(row.demand.total_gib for row in survey)
     _draw_slices(axes, gpu, largest)

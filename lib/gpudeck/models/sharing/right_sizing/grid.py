@@ -13,7 +13,7 @@ from gpudeck.models.sharing.right_sizing.recommender import default_policy, run_
 from gpudeck.models.sharing.right_sizing.usage import Usage
 
 # a grid of three dozen loops in the time of one page
-POD_LIMIT = 24
+POD_LIMIT = 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,12 +32,17 @@ def shape_use(level, drift, hours, phase_h, diurnal, spread, keep, ceiling, nois
     pods, steps = drift.shape
     used = np.empty((pods, steps))
     fresh = np.sqrt(1 - keep * keep)
+    angle = 2 * np.pi * hours / 24
+    # cos(a − b) from sines and cosines of a and b: no cosine in the loop.
+    cosine, sine = np.cos(angle), np.sin(angle)
     for pod in range(pods):
+        shift = 2 * np.pi * phase_h[pod] / 24
+        along, across = diurnal * np.cos(shift), diurnal * np.sin(shift)
         state = float(noise[pod, 0])
         for step in range(steps):
             if step > 0:
                 state = keep * state + fresh * noise[pod, step]
-            day = 1 + diurnal * np.cos(2 * np.pi * (hours[step] - phase_h[pod]) / 24)
+            day = 1 + along * cosine[step] + across * sine[step]
             value = level[pod] * drift[pod, step] * day
             value *= np.exp(spread * state - 0.5 * spread * spread)
             used[pod, step] = min(value, ceiling[pod])
@@ -101,18 +106,19 @@ def bucket_start(bucket, first, growth):
 
 
 @_leaf
-def percentiles(weight, last, first, rule, found):
+def percentiles(weight, span, first, rule, found):
     """Write into ``found`` the ends of the buckets at which three shares of the weight are reached.
 
-    The shares are TARGET, LOWER and UPPER of the rule; ``last`` is the last bucket in use.
+    The shares are TARGET, LOWER and UPPER of the rule; ``span`` holds the first and the last bucket
+    in use.
     """
     total = 0.0
-    for bucket in range(last + 1):
+    for bucket in range(span[0], span[1] + 1):
         total += weight[bucket]
     for share in range(3):
         found[share] = -1.0
     partial = 0.0
-    for bucket in range(last + 1):
+    for bucket in range(span[0], span[1] + 1):
         if weight[bucket] <= 0:
             continue
         partial += weight[bucket]
@@ -158,13 +164,13 @@ def _decide(requests, targets, lowers, uppers, age, killed, rule):
 
 
 @_leaf
-def _set_bounds(weight, last, first, days, ceiling, changed, found, goals, rule):
+def _set_bounds(weight, span, first, days, ceiling, changed, found, goals, rule):
     """Write target, lower and upper bound of both resources into ``goals``, shape (3, 2)."""
     margin = 1 + rule[MARGIN]
     for resource in range(2):
         # Memory adds a sample only with a new peak: most looks find nothing new.
         if resource == _COMPUTE or changed:
-            percentiles(weight[resource], last[resource], first[resource], rule, found[resource])
+            percentiles(weight[resource], span[resource], first[resource], rule, found[resource])
         low = found[resource, LOWER] * margin / (1 + rule[LOWER_TRUST] / days) ** 2
         high = found[resource, UPPER] * margin * (1 + rule[UPPER_TRUST] / days)
         goals[TARGET, resource] = min(found[resource, TARGET] * margin, ceiling)
@@ -173,27 +179,34 @@ def _set_bounds(weight, last, first, days, ceiling, changed, found, goals, rule)
 
 
 @_leaf
-def _add_compute(weight, last, value, heavy, first, rule):
+def _widen(span, bucket):
+    """Stretch the range of buckets in use."""
+    span[0] = min(span[0], bucket)
+    span[1] = max(span[1], bucket)
+
+
+@_leaf
+def _add_compute(weight, span, value, heavy, first, rule):
     """Add a sample of compute."""
     bucket = find_bucket(value, first[_COMPUTE], rule[GROWTH])
-    last[_COMPUTE] = max(last[_COMPUTE], bucket)
+    _widen(span[_COMPUTE], bucket)
     weight[_COMPUTE, bucket] += heavy
 
 
 @_leaf
-def _add_memory(weight, last, peak, value, end, first, rule):
+def _add_memory(weight, span, peak, value, end, first, rule):
     """Add a sample of memory if it is the window's highest; return the highest."""
     if value <= peak:
         return peak
     bucket = find_bucket(value, first[_MEMORY], rule[GROWTH])
-    last[_MEMORY] = max(last[_MEMORY], bucket)
+    _widen(span[_MEMORY], bucket)
     return _add_peak(weight[_MEMORY], peak, value, end, first[_MEMORY], rule)
 
 
 @_leaf
 def _run_pod(memory, compute, ceiling, first, bump, rule, begin, fresh, state, out, marks, counts):
     """Run the loop over one pod; ``state`` holds its histograms and rows to write into."""
-    weight, last, found, goals, now = state
+    weight, span, found, goals, now = state
     born, end = 0, 0
     seen, peak = 0.0, 0.0  # the window's peak as used, and with what a kill suggests
     down, changed = False, True
@@ -204,22 +217,22 @@ def _run_pod(memory, compute, ceiling, first, bump, rule, begin, fresh, state, o
         # A sample never shows more than the limit lets the pod have.
         value = min(memory[step], now[_MEMORY])
         seen = max(seen, value)
-        higher = _add_memory(weight, last, peak, value, end, first, rule)
+        higher = _add_memory(weight, span, peak, value, end, first, rule)
         changed, peak = changed or higher > peak, higher
-        _add_compute(weight, last, min(compute[step], now[_COMPUTE]), fresh[step], first, rule)
+        _add_compute(weight, span, min(compute[step], now[_COMPUTE]), fresh[step], first, rule)
         killed = memory[step] > now[_MEMORY] and not down
         down = memory[step] > now[_MEMORY]
         if killed:
             used = max(now[_MEMORY], seen)
             needed = max(used + bump, used * rule[BUMP_RATIO])
-            peak = _add_memory(weight, last, peak, needed, end, first, rule)
+            peak = _add_memory(weight, span, peak, needed, end, first, rule)
             changed = True
             marks[step] = 2
             counts[KILLS] += step >= begin
         counts[THROTTLED] += step >= begin and compute[step] > now[_COMPUTE]
         if rule[EVERY] > 0 and step > 0 and (killed or step % int(rule[EVERY]) == 0):
             days = step / rule[DAY]
-            _set_bounds(weight, last, first, days, ceiling, changed, found, goals, rule)
+            _set_bounds(weight, span, first, days, ceiling, changed, found, goals, rule)
             changed = False
             if _decide(now, goals[TARGET], goals[LOWER], goals[UPPER], step - born, killed, rule):
                 now[_MEMORY], now[_COMPUTE] = goals[TARGET, _MEMORY], goals[TARGET, _COMPUTE]
@@ -241,14 +254,15 @@ def run_loop(memory, compute, ceiling, first, bump, start, rule, begin):
     marks = np.zeros((pods, steps), np.int8)
     counts = np.zeros((pods, 3), np.int64)
     weight, now = np.empty((2, _BUCKETS)), np.empty(2)
-    last, found, goals = np.empty(2, np.int64), np.empty((2, 3)), np.empty((3, 2))
+    span, found, goals = np.empty((2, 2), np.int64), np.empty((2, 3)), np.empty((3, 2))
     fresh = 2.0 ** (np.arange(steps) / rule[HALF_LIFE])
     for pod in range(pods):
         weight[:] = 0
-        last[:] = 0
+        span[:, 0] = _BUCKETS - 1
+        span[:, 1] = 0
         found[:] = 0
         now[:] = start[pod]
-        state = (weight, last, found, goals, now)
+        state = (weight, span, found, goals, now)
         _run_pod(
             memory[pod], compute[pod], ceiling[pod], first[pod], bump[pod], rule, begin, fresh,
             state, requests[pod], marks[pod], counts[pod],
