@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from gpudeck.figures.architecture import Block, architecture
@@ -49,7 +49,7 @@ from gpudeck.workload.model import find_model
 SHOWN_QUANTILES = (0.9, 0.95, 0.99)
 # a white plate, so that no line runs through a number
 PLATE = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.5}
-LINE_STYLES = (
+LINE_STYLES: tuple[dict[str, object], ...] = (
     {"color": SERIES[0].colour, "linestyle": SERIES[0].linestyle, "marker": SERIES[0].marker},
     {"color": SERIES[4].colour, "linestyle": "-", "marker": "o"},
     {"color": SERIES[1].colour, "linestyle": SERIES[1].linestyle, "marker": SERIES[1].marker},
@@ -81,6 +81,8 @@ def draw_risk(grid: RiskGrid, outcomes: Mapping[str, Outcome], page: Captioned) 
     _mark_outcome(axes, outcomes["damped"], floor, USEFUL, "D")
     _mark_outcome(axes, outcomes["sized"], floor, WASTE, "o")
     axes.set_xscale("log")
+    # Room at the left for the name of the largest headroom.
+    axes.set_xlim(left=min(float(kills.min()) for _, kills, _, _ in lines) / 2.5)
     axes.axhline(0, color=MUTED, linewidth=1.5)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     name_axes(axes, page.label("x"), page.label("y"))
@@ -218,7 +220,7 @@ def _draw_bound(by_days: Sequence[SizedRequest], page: Captioned) -> str:
     axes.plot(days, high, color=WASTE, linewidth=3, linestyle=(0, (6, 2)), marker="o")
     axes.plot(days, seen, color=MEASURED, linewidth=3, marker="s")
     axes.set(ylim=(0, 1.06 * max(high)), xlim=(0.7, days[-1] + 0.2))
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     name_axes(axes, page.label("days"), page.label("exceed"))
     ends = [
         LineEnd(float(days[-1]), high[-1], page.label("upper"), WASTE, 700),

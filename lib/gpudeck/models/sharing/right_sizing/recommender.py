@@ -79,7 +79,7 @@ def default_policy() -> VpaPolicy:
     """
     rows = read_table("vpa").of("vpa")
     try:
-        return VpaPolicy(**{name: row.number for name, row in rows.items()})
+        return VpaPolicy(**{name: row.number for name, row in rows.items()})  # type: ignore[arg-type]
     except TypeError as error:
         msg = f"vpa in data/vpa.csv: {error}; allowed are the fields of VpaPolicy"
         raise InputError(msg) from error

@@ -66,6 +66,11 @@ class Study:
         """The shown pod's request from its profile."""
         return self.by_days[self.population.profile_days - 1]
 
+    @property
+    def longest(self) -> SizedRequest:
+        """The shown pod's request from all its days."""
+        return self.by_days[-1]
+
 
 def run_study(scenario: Scenario, seed: int) -> Study:
     """Simulate, size and adjust requests as a scenario says.
