@@ -262,6 +262,41 @@ def _check_cost(cost: Cost) -> Cost:
     return cost
 
 
+class RightSizing(Section):
+    """Requests sized from use, page 8; the use is synthetic, as shares of what a pod declared."""
+
+    quantile_pct: float = Field(
+        gt=0, lt=100, description="quantile of profiled use on which a request is sized, in %"
+    )
+    headroom_pct: float = Field(ge=0, le=400, description="added to that quantile, in % of it")
+    profile_days: int = Field(ge=1, le=30, description="days of use on which requests are sized")
+    days: int = Field(ge=1, le=60, description="days after the profile on which they are tested")
+    sample_minutes: int = Field(ge=1, le=60, description="minutes between two samples of use")
+    pods: int = Field(
+        ge=10, le=5000, description="pods drawn for each run among those that ask for a GPU"
+    )
+    use_pct: float = Field(gt=0, le=95, description="mean use, in % of what a pod declared")
+    diurnal_pct: float = Field(
+        ge=0, le=100, description="swing of use over a day, up and down, in % of its level"
+    )
+    noise_pct: float = Field(ge=0, le=100, description="spread of memory use, in % of its level")
+    compute_noise_pct: float = Field(
+        ge=0, le=200, description="spread of compute use, in % of its level"
+    )
+    growth_pct: float = Field(ge=0, le=100, description="growth of use in a week, in %")
+    jumps_per_week: float = Field(
+        ge=0, le=20, description="sudden and lasting jumps of use, a pod and week"
+    )
+    jump_pct: float = Field(ge=0, le=300, description="size of a jump, in %")
+    restart_minutes: float = Field(
+        ge=0, le=240, description="minutes that a kill or a resize takes from a pod"
+    )
+    context_tokens: int = Field(
+        ge=1, le=32768, description="context of each sequence of a small language model, in tokens"
+    )
+    sequences: int = Field(ge=1, le=1024, description="sequences that the model holds at once")
+
+
 class Tenant(Section):
     """One user of the shared fleet."""
 
@@ -326,6 +361,7 @@ class Scenario(Section):
     cost: Annotated[Cost, AfterValidator(_check_cost)] = Field(
         description="price of a GPU-hour, applied to all GPUs of the fleet"
     )
+    right_sizing: RightSizing = Field(description="requests sized from use: page 8")
     tenants: Annotated[tuple[Tenant, ...], AfterValidator(_check_tenants)] = Field(
         strict=False,
         min_length=1,
