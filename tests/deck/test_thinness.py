@@ -55,6 +55,7 @@ def test_code_that_belongs_into_the_library_is_found(notebook, code, complaint):
     "code",
     [
         "from gpudeck.models import scheduling",
+        "\n".join(f"from gpudeck.models import {name}" for name in "abcdefghi"),
         "curves = scheduling.fill_curves(deck.scenario, orders=30)",
         "load = deck.load_pct / 100",
         "first = deck.seeds[0]",
