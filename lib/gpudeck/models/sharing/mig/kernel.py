@@ -10,6 +10,9 @@ from heapq import heappop, heappush
 import numpy as np
 from numba import njit
 
+# Rows of ``times``: when a request got its instance, works on it, and leaves it destroyed.
+GRANTED, READY, RELEASED = range(3)
+
 
 @njit(cache=True)
 def push(head, following, previous, state, gpu):
@@ -161,7 +164,7 @@ def earliest(queue, first, last, tried):
 
 
 @njit(cache=True)
-def serve_gpus(
+def serve_gpus(  # noqa: PLR0915 - the event loop: split, its state would travel in tuples
     profile, arrival_s, duration_s, gpus, tables, moves_allowed, create_s, destroy_s, stall_s
 ):
     """Let requests come and go; an instance is created when a request gets it, destroyed after it.
@@ -174,8 +177,7 @@ def serve_gpus(
     """
     count, kinds = len(profile), tables[0].shape[0]
     pool = make_pool(gpus, tables[1].shape[0], tables[2].shape[1], count)
-    granted, released = np.full(count, np.inf), np.full(count, np.inf)
-    ready = np.full(count, np.inf)
+    times = np.full((3, count), np.inf)
     queue = np.full((kinds, count), -1, np.int64)
     first, last = np.zeros(kinds, np.int64), np.zeros(kinds, np.int64)
     # a first element tells numba the type
@@ -186,7 +188,8 @@ def serve_gpus(
     while came < count or len(leaving) > 0:
         if len(leaving) > 0 and (came == count or leaving[0][0] <= arrival_s[came]):
             now, r = heappop(leaving)
-            if released[r] != now:  # it was restarted and leaves later
+            # one that was restarted leaves later, and once
+            if times[RELEASED, r] != now or pool[5][r] < 0:
                 continue
             detach(pool, tables, r)
         else:
@@ -206,23 +209,22 @@ def serve_gpus(
                 continue
             r = queue[p, first[p]]
             if moving:
+                costs = destroy_s, stall_s
                 placed = make_room(
-                    pool, tables, r, p, now, profile, ready, released, leaving, restarts,
-                    destroy_s, stall_s,
-                )  # fmt: skip
+                    pool, tables, r, p, now, profile, times, leaving, restarts, costs
+                )
             else:
                 placed = place_request(pool, tables, r, p)
-            if not placed:
-                tried[p] = True
-                continue
-            granted[r] = now
-            ready[r] = now + (stall_s if moving else create_s)
-            released[r] = ready[r] + duration_s[r] + destroy_s
-            heappush(leaving, (released[r], r))
-            first[p] += 1
-            moving = False
-            tried[:] = False
-    return granted, released, restarts
+            tried[p] = not placed
+            if placed:
+                times[GRANTED, r] = now
+                times[READY, r] = now + (stall_s if moving else create_s)
+                times[RELEASED, r] = times[READY, r] + duration_s[r] + destroy_s
+                heappush(leaving, (times[RELEASED, r], r))
+                first[p] += 1
+                moving = False
+                tried[:] = False
+    return times[GRANTED], times[RELEASED], restarts
 
 
 @njit(cache=True)
@@ -241,18 +243,20 @@ def list_gpus(pool, state):
 
 
 @njit(cache=True)
-def list_movable(pool, bits, g, now, ready, released, destroy_s, stall_s):
+def list_movable(pool, bits, g, now, times, costs):
     """Return the requests at the starts of ``bits`` on a GPU, or none if one of them has to stay.
 
     One stays that does not run yet, or that is done sooner than it would be moved.
     """
     holder = pool[4]
+    destroy_s, stall_s = costs
     found = np.empty(holder.shape[1], np.int64)
     count = 0
     for at in range(holder.shape[1]):
         if (bits >> at) & 1:
             r = holder[g, at]
-            if ready[r] > now or released[r] - destroy_s - now <= stall_s:
+            left_s = times[RELEASED, r] - destroy_s - now
+            if times[READY, r] > now or left_s <= stall_s:
                 return found[:0]
             found[count] = r
             count += 1
@@ -260,9 +264,7 @@ def list_movable(pool, bits, g, now, ready, released, destroy_s, stall_s):
 
 
 @njit(cache=True)
-def make_room(
-    pool, tables, r, p, now, profile, ready, released, leaving, restarts, destroy_s, stall_s
-):
+def make_room(pool, tables, r, p, now, profile, times, leaving, restarts, costs):
     """Restart instances of one GPU elsewhere so that request r finds a place; say if it did."""
     victims, move_order = tables[4], tables[5]
     for k in range(move_order.shape[1]):
@@ -270,12 +272,12 @@ def make_room(
         if s < 0:
             break
         for g in list_gpus(pool, s):
-            movable = list_movable(pool, victims[s, p], g, now, ready, released, destroy_s, stall_s)
+            movable = list_movable(pool, victims[s, p], g, now, times, costs)
             if len(movable) > 0 and try_move(pool, tables, r, p, g, movable, profile):
                 for v in movable:
-                    ready[v] = now + stall_s
-                    released[v] += stall_s
-                    heappush(leaving, (released[v], v))
+                    times[READY, v] = now + costs[1]
+                    times[RELEASED, v] += costs[1]
+                    heappush(leaving, (times[RELEASED, v], v))
                     restarts.append((now, v))
                 return True
     return False
