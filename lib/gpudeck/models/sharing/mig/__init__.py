@@ -15,6 +15,17 @@ from gpudeck.models.sharing.mig.placement import (
     place_in_order,
     remove,
 )
+from gpudeck.models.sharing.mig.report import (
+    COMPARED_GPUS,
+    report_gap,
+    report_gpu,
+    report_isolation,
+    report_partition,
+    report_profiles,
+    report_streams,
+    report_trap,
+    trapped_pairs,
+)
 from gpudeck.models.sharing.mig.split import PhysicalSplit, split_gpu, used_sms
 from gpudeck.models.sharing.mig.states import RULES, States, build_states
 from gpudeck.models.sharing.mig.stream import (
@@ -29,12 +40,14 @@ from gpudeck.models.sharing.mig.study import (
     PoolPlan,
     StreamStudy,
     draw_stream,
+    shared_mix,
     splittable,
     study_gap,
     study_streams,
 )
 
 __all__ = [
+    "COMPARED_GPUS",
     "METHODS",
     "POLICIES",
     "RULES",
@@ -58,6 +71,14 @@ __all__ = [
     "place",
     "place_in_order",
     "remove",
+    "report_gap",
+    "report_gpu",
+    "report_isolation",
+    "report_partition",
+    "report_profiles",
+    "report_streams",
+    "report_trap",
+    "shared_mix",
     "simulate_stream",
     "smallest_profiles",
     "split_gpu",
@@ -65,5 +86,6 @@ __all__ = [
     "static_instances",
     "study_gap",
     "study_streams",
+    "trapped_pairs",
     "used_sms",
 ]

@@ -65,6 +65,11 @@ def splittable(demand: MigDemand) -> dict[str, int]:
     return {name: n for name, n in demand.counts.items() if n and name != demand.whole}
 
 
+def shared_mix(demand: MigDemand) -> dict[str, int]:
+    """Return the mix of a shared pool: `splittable`, or one request of each profile without any."""
+    return splittable(demand) or dict.fromkeys(demand.names[:-1], 1)
+
+
 def draw_stream(mix: Mapping[str, int], geometry: str, plan: PoolPlan, seed: int) -> Stream:
     """Draw requests that come in a Poisson stream and stay for exponential times.
 
