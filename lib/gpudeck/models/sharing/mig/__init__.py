@@ -26,7 +26,7 @@ from gpudeck.models.sharing.mig.report import (
     report_trap,
     trapped_pairs,
 )
-from gpudeck.models.sharing.mig.split import PhysicalSplit, split_gpu, used_sms
+from gpudeck.models.sharing.mig.split import PhysicalSplit, mixed_instances, split_gpu, used_sms
 from gpudeck.models.sharing.mig.states import RULES, States, build_states
 from gpudeck.models.sharing.mig.stream import (
     POLICIES,
@@ -67,6 +67,7 @@ __all__ = [
     "geometry_of",
     "is_feasible",
     "map_pods",
+    "mixed_instances",
     "partition",
     "place",
     "place_in_order",

@@ -12,6 +12,7 @@ from gpudeck.models.sharing.mig.demand import MigDemand, map_pods
 from gpudeck.models.sharing.mig.partition import PartitionResult, partition
 from gpudeck.models.sharing.mig.placement import place_in_order
 from gpudeck.models.sharing.mig.split import PhysicalSplit, split_gpu
+from gpudeck.models.sharing.mig.states import build_states
 from gpudeck.models.sharing.mig.stream import POLICIES
 from gpudeck.models.sharing.mig.study import StreamStudy, study_gap, study_streams
 from gpudeck.tables import read_table
@@ -27,7 +28,8 @@ def report_gpu(gpu_id: str) -> tuple[Fact, ...]:
     Returns
     -------
     tuple of Fact
-        `gpu`, `compute_slices`, `memory_slices`, `slice_memory`; where known `sms`, `slice_sms`,
+        `gpu`, `compute_slices`, `memory_slices`, `configurations` to which nothing can be added,
+        `slice_memory`; where known `sms`, `slice_sms`,
         `sliced_sms`, `lost_sms`, `lost_sms_pct` and `slice_l2`.
 
     >>> {fact.key: fact.value for fact in report_gpu("A100-80G-SXM")}["lost_sms"]
@@ -35,10 +37,12 @@ def report_gpu(gpu_id: str) -> tuple[Fact, ...]:
     """
     split = split_gpu(gpu_id)
     by, source = function_name(split_gpu), "mig-guide"
+    full = int((build_states(split.profiles[0].geometry).room == 0).sum())
     facts = [
         Fact("gpu", gpu_id, "text", "vendor-spec", source, function_name(find_gpu)),
         Fact("compute_slices", split.compute_slices, "slice", "vendor-spec", source, by),
         Fact("memory_slices", split.memory_slices, "slice", "vendor-spec", source, by),
+        Fact("configurations", full, "count", "computed", MODEL, function_name(build_states)),
         Fact("slice_memory", split.slice_memory_gb, "GB", "computed", MODEL, by, decimals=0),
     ]
     if split.slice_l2_mib is not None:

@@ -9,6 +9,7 @@ from gpudeck.errors import InputError
 from gpudeck.hardware.gpu import Gpu, find_gpu
 from gpudeck.hardware.mig import MigProfile, Placement, classic_profiles, find_mig_profiles
 from gpudeck.models.sharing.mig.demand import geometry_of
+from gpudeck.models.sharing.mig.states import build_states
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +87,32 @@ def used_sms(held: Sequence[Placement], geometry: str) -> int:
             raise InputError(msg)
         total += sms
     return total
+
+
+def mixed_instances(geometry: str) -> tuple[Placement, ...]:
+    """Return a full GPU with as many different profiles as fit, and the fewest slices free.
+
+    Of equals, the one whose instances are the largest first.
+
+    Raises
+    ------
+    InputError
+        The geometry is unknown.
+
+    >>> [placement.profile for placement in mixed_instances("A100-80G")]
+    ['4g.40gb', '2g.20gb', '1g.10gb']
+    """
+    states = build_states(geometry)
+    compute = dict(zip(states.names, states.compute.tolist(), strict=True))
+
+    def rank(state: int) -> tuple[int, int, int, list[int]]:
+        held = sorted(states.held[state], key=lambda placement: placement.start)
+        return (
+            int((states.counts[state] > 0).sum()),
+            -int(states.free_memory[state]),
+            -int(states.free_compute[state]),
+            [compute[placement.profile] for placement in held],
+        )
+
+    best = max((s for s in range(len(states.held)) if states.room[s] == 0), key=rank)
+    return tuple(sorted(states.held[best], key=lambda placement: placement.start))
