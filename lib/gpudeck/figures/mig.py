@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpudeck.figures.caption import Captioned
+from gpudeck.figures.geometry import polyline
 from gpudeck.figures.mig_slices import by_name, compute_shares, draw_slices, gpu_slices, short_name
 from gpudeck.figures.shapes import Box, Canvas
 from gpudeck.figures.sheet import table_sheet
@@ -65,22 +66,29 @@ def draw_partition(demand: MigDemand, best: PartitionResult, page: Captioned) ->
         The page that shows it.
     """
     canvas = Canvas(page.slot.width_px, page.slot.height_px)
-    label_px, value_px, bar_px = 150, 120, 46
+    label_px, value_px, bar_px, gap_px = 140, 90, 70, 18
     scale = (canvas.width_px - label_px - value_px) / len(demand.pod)
     configurations = list(best.configurations().items())
     rows = (("whole", len(demand.pod)), ("mig", best.gpus_used))
     for row, (name, count) in enumerate(rows):
-        y = row * (bar_px + 14)
+        y = 8 + row * (bar_px + gap_px)
         canvas.text(0, y + bar_px / 2, page.label(name), 18, weight=700)
         bar = Box(label_px, y, count * scale, bar_px)
         if name == "whole":
             canvas.rect(bar, WAITING)
         else:
             _stack(canvas, bar, [gpus for _, gpus in configurations], page.lang)
+            saved = Box(bar.right, y, (len(demand.pod) - count) * scale, bar_px)
+            less = format_quantity(
+                len(demand.pod) - count, "GPU", page.lang, decimals=0, scale="plain"
+            )
+            canvas.job(saved, page.label("saved").replace("[n]", less), USEFUL, hollow=True)
         shown = format_number(count, page.lang, decimals=0, scale="plain")
         colour = text_colour(USEFUL) if name == "mig" else INK
-        canvas.text(bar.right + 12, y + bar_px / 2, shown, 22, weight=700, colour=colour)
-    top = 2 * (bar_px + 14) + 26
+        canvas.text(
+            canvas.width_px, y + bar_px / 2, shown, 24, weight=700, colour=colour, anchor="end"
+        )  # fmt: skip
+    top = 2 * (bar_px + gap_px) + 34
     _draw_cards(canvas, top, configurations, best, page)
     return canvas.svg(page.key, page.title, page.alt)
 
@@ -103,16 +111,16 @@ def _draw_cards(
     page: Captioned,
 ) -> None:
     """Draw the most frequent ways of cutting a GPU, each with the number of GPUs cut so."""
-    label_px, strip_px, head_px = 150, 26, 34
+    label_px, strip_px, head_px = 140, 28, 34
     shown = configurations[:_CARDS]
     rest = sum(gpus for _, gpus in configurations[_CARDS:])
     pitch = (canvas.width_px - label_px) / _CARDS
-    size_px = min(pitch - 24, canvas.height_px - top - head_px - strip_px - 34)
+    size_px = min(pitch - 18, canvas.height_px - top - head_px - strip_px - 12)
     y = top + head_px
     canvas.text(0, y + size_px / 2, page.label("compute"))
     canvas.text(0, y + size_px / 2 + 26, page.label("idle"), colour=text_colour(WASTE))
     canvas.text(0, y + size_px + 8 + strip_px / 2, page.label("memory"))
-    _, memory = gpu_slices(best.geometry)
+    compute, memory = gpu_slices(best.geometry)
     cell = size_px / memory
     profiles = by_name(best.geometry)
     for number, (held, gpus) in enumerate(shown):
@@ -120,7 +128,10 @@ def _draw_cards(
         count = format_quantity(gpus, "GPU", page.lang, decimals=0, scale="plain")
         canvas.text(x, top + 10, count, 20, weight=700)
         shares = compute_shares(held, best.geometry)
-        canvas.gpu(x, y, size_px, shares, slices=gpu_slices(best.geometry)[0], upright=False)
+        canvas.gpu(x, y, size_px, shares, slices=compute, upright=False)
+        for one in held[1:]:
+            at = x + one.start * size_px / compute
+            canvas.path(polyline((at, y + 1), (at, y + size_px - 1)), stroke=PAPER)
         strip = y + size_px + 8
         taken = {
             s for h in held for s in range(h.start, h.start + profiles[h.profile].memory_slices)
@@ -148,18 +159,23 @@ def draw_geometry(split: PhysicalSplit, page: Captioned) -> str:
         x = grid.x + (index + 0.5) * cell
         canvas.text(x, 42, str(index), anchor="middle", colour=MUTED)
     canvas.text(grid.x, 12, page.label("slices"), colour=MUTED)
-    canvas.text(grid.right + 20, 12, page.label("counts"), colour=MUTED)
+    columns = [grid.right + at for at in (58, 128, 236)]
+    for x, name in zip(columns, ("most", "sms", "memory"), strict=True):
+        canvas.text(x, 42, page.label(name), anchor="end", colour=MUTED)
+    if any(profile.unverified for profile in profiles):
+        canvas.text(canvas.width_px, 12, page.label("unverified"), anchor="end", colour=MUTED)
     pitch = grid.height / len(profiles)
     for row, profile in enumerate(profiles):
         y = grid.y + row * pitch
-        canvas.text(0, y + pitch / 2, profile.name, 18, weight=700)
+        star = "*" if profile.unverified else ""
+        canvas.text(0, y + pitch / 2, profile.name + star, 18, weight=700)
         for start in profile.starts:
             lane = Box(grid.x, y + 4, grid.width, pitch - 10)
             _draw_start(canvas, lane, cell, start, profile.compute_slices, profile.memory_slices)
         sms = "–" if profile.sm_count is None else str(profile.sm_count)
         memory = "–" if profile.memory_gib is None else f"{profile.memory_gib:g} GiB"
-        note = f"≤ {profile.max_instances}    {sms} SM    {memory}"
-        canvas.text(grid.right + 20, y + pitch / 2, note)
+        for x, note in zip(columns, (str(profile.max_instances), sms, memory), strict=True):
+            canvas.text(x, y + pitch / 2, note, anchor="end")
     return canvas.svg(page.key, page.title, page.alt)
 
 
@@ -196,11 +212,11 @@ def draw_split(split: PhysicalSplit, page: Captioned) -> str:
         canvas.text(0, y + 30 + 34, page.label(name), 20, weight=700)
         whole = format_quantity(total, unit, page.lang, decimals=0)
         canvas.text(0, y + 30 + 62, whole, colour=MUTED)
-        bar = Box(label_px, y + 30, canvas.width_px - label_px - 8, min(88, pitch - 62))
+        bar = Box(label_px, y + 30, canvas.width_px - label_px - 8, min(108, pitch - 62))
         x = bar.x
         for one, part in zip(held, parts, strict=True):
             width = bar.width * part / total
-            amount = format_quantity(part, unit, page.lang, decimals=0)
+            amount = format_quantity(part, unit, page.lang, digits=3)
             canvas.rect(Box(x, bar.y, width, bar.height).grown(-1.5), USEFUL, radius_px=3)
             centre = x + width / 2
             canvas.text(
@@ -212,7 +228,7 @@ def draw_split(split: PhysicalSplit, page: Captioned) -> str:
         if total - sum(parts) > 1e-9:
             lost = Box(x, bar.y, bar.right - x, bar.height)
             canvas.job(lost.grown(-1.5), "", WASTE)
-            amount = format_quantity(total - sum(parts), unit, page.lang, decimals=0)
+            amount = format_quantity(total - sum(parts), unit, page.lang, digits=3)
             note = page.label("nobody").replace("[n]", amount)
             colour = text_colour(WASTE)
             canvas.text(bar.right, bar.y - 14, note, 18, weight=700, colour=colour, anchor="end")
@@ -245,6 +261,11 @@ def draw_gap(gaps: NDArray[np.float64], page: Captioned) -> str:
     share = 100 * np.arange(1, len(gaps) + 1) / len(gaps)
     axes.plot(share, np.sort(gaps), "o", color=USEFUL, markersize=7)
     axes.set(xlim=(0, 102), ylim=(0, max(float(gaps.max()) * 1.15, 1.0)))
+    axes.axhline(float(gaps.mean()), color=MUTED, linewidth=1.5, linestyle=(0, (4, 3)))
+    axes.annotate(
+        page.label("mean"), (2, float(gaps.mean())), (0, 8), textcoords="offset points",
+        color=MUTED,
+    )  # fmt: skip
     name_axes(axes, page.label("demands"), page.label("surplus"))
     return svg_text(figure, f"{page.key}-gap", page.title, page.alt)
 
@@ -257,16 +278,21 @@ def draw_trap(split: PhysicalSplit, page: Captioned, rule: str) -> str:
     placed = place_in_order(pair, geometry, rule=rule)
     canvas = Canvas(page.slot.width_px, page.slot.height_px)
     canvas.text(0, 14, page.label(rule), 20, weight=700)
-    top, height = 60, 120
+    top = 56
     pitch = (canvas.height_px - top) / 2
+    compute, _ = gpu_slices(geometry)
+    profiles = by_name(geometry)
     for step, name in enumerate(pair):
         y = top + step * pitch
         words = page.label("step").replace("[profile]", short_name(name))
-        canvas.text(0, y + 8, words)
+        canvas.text(0, y + 8, words, 18)
         held = [found for found in placed[: step + 1] if found is not None]
-        draw_slices(canvas, Box(0, y + 30, canvas.width_px - 4, height), held, geometry)
         found = placed[step]
+        strip = Box(0, y + 30, canvas.width_px - 4, pitch - 60)
+        draw_slices(canvas, strip, held, geometry, useless=found is None)
+        free = compute - sum(profiles[one.profile].compute_slices for one in held)
         verdict = page.label("refused") if found is None else page.label("placed")
+        verdict = verdict.replace("[n]", str(free))
         verdict = verdict.replace("[start]", "" if found is None else str(found.start))
         colour = text_colour(WASTE if found is None else USEFUL)
         canvas.text(
@@ -285,7 +311,7 @@ def draw_fragmentation(study: StreamStudy, page: Captioned) -> str:
     for policy, look in _POLICY_LOOK.items():
         band = band_of(study.fragmented_pct(policy))
         axes.fill_between(
-            middle, np.maximum(band.low, 0), band.high, color=look["color"], alpha=0.2, lw=0
+            middle, np.maximum(band.low, 0), band.high, color=look["color"], alpha=0.14, lw=0
         )
         axes.plot(middle, band.mean, **look)  # type: ignore[arg-type]
         whole = float(np.mean([result.fragmented_pct for result in study.results[policy]]))

@@ -41,8 +41,12 @@ def draw_slices(
     box: Box,
     held: Sequence[Placement],
     geometry: str,
+    *,
+    useless: bool = False,
 ) -> None:
     """Draw one GPU as two lanes of slices with its instances; slices of nobody are dashed.
+
+    Where they are `useless` to who asks they are hatched as waste.
 
     A memory slice is an eighth of the box, and a compute slice as wide: an instance that starts at
     slice s holds compute slices from s and memory slices from s, as the driver numbers them.
@@ -59,7 +63,10 @@ def draw_slices(
         # nobody's slices only: no border may cross the name of an instance
         for index in set(range(count)) - gone:
             area = Box(lane.x + index * cell, lane.y, cell, lane.height).grown(-1)
-            canvas.rect(area, PAPER, WAITING, width_px=1, dashed=True)
+            if useless:
+                canvas.job(area, "", WASTE)
+            else:
+                canvas.rect(area, PAPER, WAITING, width_px=1, dashed=True)
     for placement in held:
         profile = profiles[placement.profile]
         left = box.x + placement.start * cell

@@ -17,6 +17,7 @@ from gpudeck.models.sharing.mig.placement import (
 )
 from gpudeck.models.sharing.mig.report import (
     COMPARED_GPUS,
+    report_device,
     report_gap,
     report_gpu,
     report_isolation,
@@ -72,6 +73,7 @@ __all__ = [
     "place",
     "place_in_order",
     "remove",
+    "report_device",
     "report_gap",
     "report_gpu",
     "report_isolation",

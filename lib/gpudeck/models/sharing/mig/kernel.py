@@ -273,7 +273,9 @@ def make_room(pool, tables, r, p, now, profile, times, leaving, restarts, costs)
             break
         for g in list_gpus(pool, s):
             movable = list_movable(pool, victims[s, p], g, now, times, costs)
-            if len(movable) > 0 and try_move(pool, tables, r, p, g, movable, profile):
+            if len(movable) > 0:
+                if not try_move(pool, tables, r, p, g, movable, profile):
+                    break  # another GPU of this state has the same to move, and fails alike
                 for v in movable:
                     times[READY, v] = now + costs[1]
                     times[RELEASED, v] += costs[1]

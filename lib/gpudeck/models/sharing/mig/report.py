@@ -22,13 +22,19 @@ MODEL = "model:MIG"
 COMPARED_GPUS = ("A30", "A100-40G-SXM", "A100-80G-SXM", "H100-SXM", "H200", "B200")
 
 
+def report_device(gpu_id: str) -> tuple[Fact, ...]:
+    """Return on which GPU sharing is studied: `gpu`."""
+    gpu = find_gpu(gpu_id)
+    return (Fact("gpu", gpu.id, "text", "vendor-spec", "mig-guide", function_name(find_gpu)),)
+
+
 def report_gpu(gpu_id: str) -> tuple[Fact, ...]:
     """Return how MIG splits a GPU: the figures that a source prints, and what follows from them.
 
     Returns
     -------
     tuple of Fact
-        `gpu`, `compute_slices`, `memory_slices`, `configurations` to which nothing can be added,
+        `compute_slices`, `memory_slices`, `configurations` to which nothing can be added,
         `slice_memory`; where known `sms`, `slice_sms`,
         `sliced_sms`, `lost_sms`, `lost_sms_pct` and `slice_l2`.
 
@@ -39,7 +45,6 @@ def report_gpu(gpu_id: str) -> tuple[Fact, ...]:
     by, source = function_name(split_gpu), "mig-guide"
     full = int((build_states(split.profiles[0].geometry).room == 0).sum())
     facts = [
-        Fact("gpu", gpu_id, "text", "vendor-spec", source, function_name(find_gpu)),
         Fact("compute_slices", split.compute_slices, "slice", "vendor-spec", source, by),
         Fact("memory_slices", split.memory_slices, "slice", "vendor-spec", source, by),
         Fact("configurations", full, "count", "computed", MODEL, function_name(build_states)),

@@ -92,7 +92,7 @@ def used_sms(held: Sequence[Placement], geometry: str) -> int:
 def mixed_instances(geometry: str) -> tuple[Placement, ...]:
     """Return a full GPU with as many different profiles as fit, and the fewest slices free.
 
-    Of equals, the one whose instances are the largest first.
+    Only profiles whose SMs a source prints; of equals, the one with the largest instances first.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def mixed_instances(geometry: str) -> tuple[Placement, ...]:
         The geometry is unknown.
 
     >>> [placement.profile for placement in mixed_instances("A100-80G")]
-    ['4g.40gb', '2g.20gb', '1g.10gb']
+    ['2g.20gb', '1g.10gb', '1g.10gb', '3g.40gb']
     """
     states = build_states(geometry)
     compute = dict(zip(states.names, states.compute.tolist(), strict=True))
@@ -114,5 +114,7 @@ def mixed_instances(geometry: str) -> tuple[Placement, ...]:
             [compute[placement.profile] for placement in held],
         )
 
-    best = max((s for s in range(len(states.held)) if states.room[s] == 0), key=rank)
+    loose = [p.sm_count is None or "sm_count" in p.unverified for p in states.profiles]
+    shown = (states.room == 0) & (states.counts[:, loose].sum(axis=1) == 0)
+    best = max(shown.nonzero()[0].tolist(), key=rank)
     return tuple(sorted(states.held[best], key=lambda placement: placement.start))

@@ -12,6 +12,7 @@ for each was tried when last a request came or went.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -176,33 +177,43 @@ class StreamResult:
         return 100 * self.overhead_slice_s / self.capacity_slice_s
 
 
-def static_instances(stream: Stream, gpus: int) -> dict[str, int]:
+def static_instances(geometry: str, mix: Mapping[str, float], gpus: int) -> dict[str, int]:
     """Partition a pool for good: how many instances of each profile it holds.
 
-    The pool holds the largest multiple of the stream's mix, each profile weighed by its share of
-    the time on instances; if it is too small to hold every profile, the most of the requests.
+    The pool holds the largest multiple of the mix; if it is too small to hold every profile, the
+    most of the mix in compute slices.
+
+    Parameters
+    ----------
+    geometry : str
+        The pool's MIG geometry.
+    mix : mapping of str to float
+        What is expected at once of each profile, in proportion, above 0.
+    gpus : int
+        GPUs of the pool, 1 or above.
 
     Raises
     ------
     InputError
-        ``gpus`` is not 1 or above.
+        The mix is empty, a share is not above 0, a profile is not one of the geometry's, or
+        ``gpus`` is not allowed.
 
-    >>> stream = Stream.build("A100-80G", ["3g.40gb", "4g.40gb"], [0, 0], [10, 10])
-    >>> static_instances(stream, 2)
+    >>> static_instances("A100-80G", {"3g.40gb": 1, "4g.40gb": 1}, 2)
     {'3g.40gb': 2, '4g.40gb': 2}
     """
     _check_gpus(gpus)
-    states = build_states(stream.geometry, stream.names)
-    full = optimum.fullest_states(states)
-    busy_s = np.bincount(stream.profile, stream.duration_s, len(stream.names))
-    mix = busy_s / busy_s.sum()
-    columns = states.counts[full]
-    chosen = optimum.share_mix(columns, mix, gpus)
-    if not chosen.gpus.any():  # too few GPUs to hold every profile
-        demand = np.bincount(stream.profile, minlength=len(stream.names))
+    if not mix or not all(0 < share < np.inf for share in mix.values()):
+        msg = f"mix is {dict(mix)}; allowed are one profile or more, each with a share above 0"
+        raise InputError(msg)
+    states = build_states(geometry, tuple(mix))
+    columns = states.counts[optimum.fullest_states(states)]
+    expected = np.array(list(mix.values()), dtype=float)
+    expected /= expected.sum()
+    chosen = optimum.share_mix(columns, expected, gpus)
+    if not chosen.gpus.any():
+        demand = np.maximum(np.rint(expected * gpus), 1).astype(np.int64)
         chosen = optimum.serve_most(columns, demand, gpus, states.compute)
-    held = chosen.gpus @ columns
-    return dict(zip(stream.names, held.tolist(), strict=True))
+    return dict(zip(mix, (chosen.gpus @ columns).tolist(), strict=True))
 
 
 def simulate_stream(
@@ -211,6 +222,7 @@ def simulate_stream(
     policy: str,
     *,
     costs: InstanceCosts | None = None,
+    instances: Mapping[str, int] | None = None,
     rule: str = "most_room",
     horizon_s: float | None = None,
     bins: int = 48,
@@ -233,6 +245,9 @@ def simulate_stream(
         One of `POLICIES`.
     costs : InstanceCosts, optional
         Seconds of creating, destroying and draining.
+    instances : mapping of str to int, optional
+        What a "static" pool holds of each profile; as `static_instances` cuts it for the stream's
+        own time on instances if not told.
     rule : str
         Where an instance starts on its GPU, as in `place`.
     horizon_s : float, optional
@@ -266,9 +281,12 @@ def simulate_stream(
     costs = costs or InstanceCosts()
     moves: list[tuple[float, int]] = []
     if policy == "static":
-        held = np.array(list(static_instances(stream, gpus).values()), dtype=np.int64)
+        held = instances or static_instances(stream.geometry, _own_mix(stream), gpus)
         granted, released = kernel.serve_instances(
-            stream.profile, stream.arrival_s, stream.duration_s, held
+            stream.profile,
+            stream.arrival_s,
+            stream.duration_s,
+            np.array([held.get(name, 0) for name in stream.names], dtype=np.int64),
         )
         costs = InstanceCosts(0, 0, 0)
     else:
@@ -284,6 +302,11 @@ def simulate_stream(
             costs.stall_s,
         )
     return _account(stream, gpus, policy, costs, granted, released, moves, end_s, bins)
+
+
+def _own_mix(stream: Stream) -> dict[str, float]:
+    busy_s = np.bincount(stream.profile, stream.duration_s, len(stream.names))
+    return {name: float(s) for name, s in zip(stream.names, busy_s, strict=True) if s > 0}
 
 
 def _account(

@@ -19,6 +19,7 @@ from gpudeck.models.sharing.mig.stream import (
     Stream,
     StreamResult,
     simulate_stream,
+    static_instances,
 )
 from gpudeck.rng import generator, spawn_seeds
 
@@ -128,7 +129,7 @@ def study_streams(
     seed: int,
     plan: PoolPlan | None = None,
     policies: Sequence[str] = POLICIES,
-    bins: int = 48,
+    bins: int = 24,
 ) -> StreamStudy:
     """Run every policy on the same streams, one for each of ``runs`` seeds.
 
@@ -139,10 +140,18 @@ def study_streams(
     """
     plan = plan or PoolPlan()
     streams = [draw_stream(mix, geometry, plan, each) for each in spawn_seeds(seed, runs)]
+    # planned for the mix that is expected: a pool cannot know what will come
+    held = static_instances(geometry, mix, plan.gpus)
     results = {
         policy: tuple(
             simulate_stream(
-                stream, plan.gpus, policy, costs=plan.costs, horizon_s=plan.horizon_s, bins=bins
+                stream,
+                plan.gpus,
+                policy,
+                costs=plan.costs,
+                instances=held,
+                horizon_s=plan.horizon_s,
+                bins=bins,
             )
             for stream in streams
         )

@@ -179,9 +179,9 @@ def test_victims_are_the_fewest_slices_that_make_room():
 
 def test_a_static_pool_holds_the_mix_and_serves_each_profile_in_order():
     stream = draw_day()
-    held = mig.static_instances(stream, 4)
+    held = mig.static_instances(A100, {"1g.10gb": 2, "2g.20gb": 3, "3g.40gb": 3, "4g.40gb": 4}, 4)
     assert mig.partition(held, A100).gpus_used <= 4
-    result = mig.simulate_stream(stream, 4, "static")
+    result = mig.simulate_stream(stream, 4, "static", instances=held)
     for p, name in enumerate(stream.names):
         mine = stream.profile == p
         assert (np.diff(result.granted_s[mine]) >= 0).all()
@@ -202,8 +202,7 @@ def test_a_stream_and_a_study_repeat_with_their_seed():
     mix = {"3g.40gb": 1, "4g.40gb": 2}
     one, other = (mig.study_streams(mix, A100, runs=3, seed=5, plan=plan) for _ in range(2))
     for policy in mig.POLICIES:
-        shape = (3, 48)
-        assert one.fragmented_pct(policy).shape == shape
+        assert one.fragmented_pct(policy).shape == (3, 24)
         np.testing.assert_array_equal(one.fragmented_pct(policy), other.fragmented_pct(policy))
     assert one.requests == other.requests
     assert len(set(one.requests)) > 1
@@ -251,6 +250,8 @@ def test_a_wrong_stream_is_refused_by_its_row(arrival, duration, words):
         (lambda: mig.InstanceCosts(drain_s=-1), "drain_s is -1"),
         (lambda: mig.InstanceCosts(create_s=np.nan), "create_s is nan"),
         (lambda: mig.PoolPlan(load=0), "load is 0"),
+        (lambda: mig.static_instances(A100, {}, 2), "mix is {}; allowed"),
+        (lambda: mig.static_instances(A100, {"1g.10gb": -1.0}, 2), "each with a share above 0"),
         (lambda: mig.draw_stream({}, A100, mig.PoolPlan(), 0), "mix is {}"),
         (lambda: mig.draw_stream({"1g.10gb": 0}, A100, mig.PoolPlan(), 0), "mix is {'1g.10gb': 0}"),
         (
