@@ -7,6 +7,13 @@ from gpudeck.models.sharing.mig.demand import (
     map_pods,
     smallest_profiles,
 )
+from gpudeck.models.sharing.mig.grid import (
+    CapGrid,
+    cap_grid,
+    cap_requests,
+    count_gpus,
+    report_caps,
+)
 from gpudeck.models.sharing.mig.partition import METHODS, PartitionResult, partition
 from gpudeck.models.sharing.mig.placement import (
     free_starts,
@@ -52,6 +59,7 @@ __all__ = [
     "METHODS",
     "POLICIES",
     "RULES",
+    "CapGrid",
     "InstanceCosts",
     "MigDemand",
     "PartitionResult",
@@ -62,6 +70,9 @@ __all__ = [
     "StreamResult",
     "StreamStudy",
     "build_states",
+    "cap_grid",
+    "cap_requests",
+    "count_gpus",
     "cover_milli",
     "draw_stream",
     "free_starts",
@@ -73,6 +84,7 @@ __all__ = [
     "place",
     "place_in_order",
     "remove",
+    "report_caps",
     "report_device",
     "report_gap",
     "report_gpu",

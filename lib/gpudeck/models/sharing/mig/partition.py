@@ -31,9 +31,10 @@ _SLACK = 1e-6
 class PartitionResult:
     """Where each request went: ``gpu`` and ``start``, shape (requests,), −1 if it is not served.
 
-    ``profile`` is an index into ``names``. ``lower_bound`` is the least number of GPUs that serves
-    the whole demand, by the relaxed program; ``served_bound`` the most that the GPUs at hand can
-    serve, in what was maximised (``weigh``: requests or compute slices).
+    ``profile`` is an index into ``names``. No fewer GPUs than ``lower_bound`` serve the whole
+    demand: by the solver's proof if "optimal", by the relaxed program if "heuristic".
+    ``served_bound`` is the most that the GPUs at hand can serve, in what was maximised (``weigh``:
+    requests or compute slices).
     """
 
     geometry: str
@@ -192,7 +193,7 @@ def _solve(
     full = optimum.fullest_states(states)
     columns = states.counts[full]
     best = optimum.cover_demand(columns, demand)
-    needed = math.ceil(max(optimum.bound_gpus(columns, demand), best.bound) - _SLACK)
+    needed = math.ceil(best.bound - _SLACK)
     bound = float((worth * demand).sum())
     if gpus is not None and best.gpus.sum() > gpus:
         best = optimum.serve_most(columns, demand, gpus, worth)

@@ -86,8 +86,8 @@ def report_partition(
     tuple of Fact
         `shared_pods`; `whole_gpus` with one GPU for each; `mig_gpus`, `saved_gpus`, `saved_pct`;
         `unsplit_pods` that take a GPU alone and their `unsplit_pct`; `split_pods` on `split_gpus`;
-        `heuristic_gpus`, `bound_gpus`, `gap`; `free_compute_pct` and `free_memory_pct` of the
-        GPUs used.
+        `heuristic_gpus`, `gap`, and `bound_gpus` of the relaxed program; `free_compute_pct` and
+        `free_memory_pct` of the GPUs used.
     """
     pods, gpus = len(demand.pod), best.gpus_used
     alone = demand.counts[demand.whole]
@@ -103,7 +103,7 @@ def report_partition(
         ("split_pods", pods - alone, "pod", mapped),
         ("split_gpus", gpus - alone, "GPU", by),
         ("heuristic_gpus", fast.gpus_used, "GPU", by),
-        ("bound_gpus", best.lower_bound, "GPU", by),
+        ("bound_gpus", fast.lower_bound, "GPU", by),
         (
             "free_compute_pct",
             _free_pct(best.wasted_compute_slices, best.gpu_compute_slices, gpus),

@@ -161,7 +161,7 @@ def study_streams(
 
 
 def study_gap(
-    geometry: str, names: Sequence[str], *, requests: int = 200, mixes: int = 60, seed: int = 0
+    geometry: str, names: Sequence[str], *, requests: int = 200, mixes: int = 40, seed: int = 0
 ) -> NDArray[np.float64]:
     """Measure how many GPUs more than the optimum the heuristic takes, on random demands.
 
