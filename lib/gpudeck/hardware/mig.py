@@ -109,8 +109,10 @@ def enumerate_placements(profiles: Sequence[MigProfile]) -> list[tuple[Placement
     Instances share no memory slice, need no more compute slices than the GPU has, and no profile
     exceeds its ``max_instances``. Each set is ordered by start.
     """
-    slices = _slices(profiles)
-    compute = max((profile.compute_slices for profile in profiles), default=0)
+    # The GPU is as large as its geometry says, even if only small profiles are to be placed.
+    gpu = find_mig_profiles(profiles[0].geometry) if profiles else ()
+    slices = _slices(gpu)
+    compute = max((profile.compute_slices for profile in gpu), default=0)
     found: list[tuple[Placement, ...]] = []
 
     def place(start: int, free_compute: int, chosen: tuple[Placement, ...]) -> None:

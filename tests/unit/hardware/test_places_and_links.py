@@ -51,6 +51,12 @@ def test_media_profiles_add_a_choice_but_only_once() -> None:
     assert enumerate_configurations([]) == [()]
 
 
+def test_a_gpu_is_no_smaller_if_only_small_profiles_are_to_be_placed() -> None:
+    small = [p for p in find_mig_profiles("A100-80G") if p.name in ("1g.10gb", "2g.20gb")]
+    largest = max(enumerate_placements(small), key=len)
+    assert [placement.start for placement in largest] == list(range(7))
+
+
 @pytest.mark.parametrize(
     ("find", "told"),
     [
