@@ -342,7 +342,7 @@ def isolation_table(page: Captioned) -> str:
     body = [
         [page.label(name), *(cell(mechanism, name) for mechanism in table.ids)] for name in rows
     ]
-    return table_sheet(page.title, header, body, rows.index("fault_isolation"))
+    return table_sheet(page.title, header, body, rows.index("fault_isolation"), words=True)
 
 
 def profile_table(gpu_id: str, page: Captioned) -> str:
