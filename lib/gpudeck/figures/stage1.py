@@ -160,6 +160,47 @@ def _name_curves(
         )
 
 
+def draw_sized(effect: StageEffect, sized: Fact, page: Captioned) -> str:
+    """Draw the GPUs that the same pods need: exclusive, shared, and shared with sized requests.
+
+    Parameters
+    ----------
+    effect : StageEffect
+        Days without and with sharing.
+    sized : Fact
+        GPUs with sized requests, with its interval.
+    page : Captioned
+        The page that shows it.
+    """
+    exclusive, shared = (interval_of(values) for values in effect.samples("gpus_needed"))
+    assert sized.interval is not None
+    bars = (("before", exclusive), ("after", shared), ("sized", sized.interval))
+    figure = new_figure(page.slot.width_px, page.slot.height_px)
+    axes = figure.subplots()
+    for place, (name, interval) in enumerate(bars):
+        row = len(bars) - 1 - place
+        axes.barh(row, interval.mean, 0.56, color=USEFUL if place else WAITING)
+        axes.errorbar(interval.mean, row, xerr=interval.half_width, color=INK, capsize=7, lw=2)
+        change = 100 * (interval.mean / exclusive.mean - 1)
+        text = format_number(interval.mean, page.lang, decimals=0, scale="plain")
+        axes.annotate(
+            f"{text}  ({_signed(change, page.lang)}%)" if place else text,
+            (interval.high, row),
+            (12, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=22,
+            fontweight=700,
+            color=text_colour(USEFUL) if place else INK,
+        )
+    axes.set(xlim=(0, 1.2 * exclusive.high), ylim=(-0.5, 2.5))
+    names = [page.label(name) for name, _ in reversed(bars)]
+    axes.set_yticks(range(len(bars)), names, color=INK, fontsize=18)
+    axes.grid(visible=False)
+    name_axes(axes, page.label("x"))
+    return svg_text(figure, page.key, page.title, page.alt)
+
+
 def draw_parts(effect: StageEffect, page: Captioned) -> str:
     """Draw where the GPU-hours go before and after sharing, as two stacked bars."""
     figure = new_figure(page.slot.width_px, page.slot.height_px)

@@ -9,6 +9,7 @@ from gpudeck.journey.baseline import (
 )
 from gpudeck.journey.demand import GrainDemand, count_demand, report_demand
 from gpudeck.journey.run import Run, Runs, run_days
+from gpudeck.journey.sized import count_sized_gpus, report_sized, size_pods
 from gpudeck.journey.stage1 import StageEffect, report_gains, report_stage1, run_stage1
 from gpudeck.journey.use_grid import UseGrid, report_use, use_grid
 from gpudeck.journey.waterfall import PARTS, Waterfall, attribute_day
@@ -23,16 +24,19 @@ __all__ = [
     "Waterfall",
     "attribute_day",
     "count_demand",
+    "count_sized_gpus",
     "report_baseline",
     "report_better_policy",
     "report_demand",
     "report_gains",
+    "report_sized",
     "report_stage1",
     "report_use",
     "report_utilisation",
     "run_baseline",
     "run_days",
     "run_stage1",
+    "size_pods",
     "snapshot_hour",
     "use_grid",
 ]
