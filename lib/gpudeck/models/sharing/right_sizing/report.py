@@ -199,6 +199,7 @@ def _report_policy(policy: VpaPolicy) -> tuple[Fact, ...]:
         ("vpa_margin", 100 * policy.margin, "%"),
         ("vpa_half_life", policy.half_life_h, "h"),
         ("vpa_bump", policy.oom_bump_ratio, "x"),
+        ("vpa_bump_least", policy.oom_bump_b / 2**20, "MiB"),
         ("vpa_change", 100 * policy.min_change, "%"),
         ("vpa_lifetime", policy.lifetime_h, "h"),
         ("vpa_lower", 100 * policy.lower_percentile, "%"),
