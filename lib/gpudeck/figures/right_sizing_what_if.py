@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from gpudeck.figures.caption import Captioned
-from gpudeck.figures.plot_frame import draw_plot_frame
 from gpudeck.figures.style import INK, USEFUL
 from gpudeck.figures.what_if import (
     Line,
@@ -14,10 +13,9 @@ from gpudeck.figures.what_if import (
     percent_slider,
     quantity_slider,
     readable,
+    what_if_frame,
 )
 from gpudeck.models.sharing.right_sizing import LoopGrid
-
-_CONTROLS_PX = 124
 
 
 def loop_what_if(grid: LoopGrid, page: Captioned) -> WhatIf:
@@ -49,8 +47,5 @@ def loop_what_if(grid: LoopGrid, page: Captioned) -> WhatIf:
         ),
     )
     lines = (Line(page.label("use"), INK, "", 2), Line(page.label("request"), USEFUL, "10 4", 4))
-    # Three sliders take two rows.
-    size_px = (page.slot.width_px, page.slot.height_px - _CONTROLS_PX)
-    names, limits = (page.label("x"), page.label("y")), ((0, float(grid.day[-1])), (0, 1.05 * top))
-    frame = draw_plot_frame(page.key, page.title, page.alt, size_px, *limits, names)
+    frame = what_if_frame(page, (0, float(grid.day[-1])), (0, 1.05 * top), rows=2)
     return WhatIf(frame, lines, sliders, look_up)

@@ -177,7 +177,7 @@ def draw_sized(effect: StageEffect, sized: Fact, page: Captioned) -> str:
     bars = (("before", exclusive), ("after", shared), ("sized", sized.interval))
     figure = new_figure(page.slot.width_px, page.slot.height_px)
     axes = figure.subplots()
-    for place, (name, interval) in enumerate(bars):
+    for place, (_, interval) in enumerate(bars):
         row = len(bars) - 1 - place
         axes.barh(row, interval.mean, 0.56, color=USEFUL if place else WAITING)
         axes.errorbar(interval.mean, row, xerr=interval.half_width, color=INK, capsize=7, lw=2)

@@ -13,8 +13,8 @@ from gpudeck.figures.caption import Captioned
 from gpudeck.figures.plot_frame import PlotFrame, draw_plot_frame
 from gpudeck.units import format_quantity
 
-# controls above and one line of readout below
-_CONTROLS_PX = 82
+# one row of controls above and one line of readout below; each further row of controls
+_CONTROLS_PX, _ROW_PX = 82, 42
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,14 @@ def readable(value: float, unit: str, lang: str, decimals: int = 1) -> str:
     return format_quantity(value, unit, lang, decimals=decimals)
 
 
-def what_if_frame(page: Captioned, x: tuple[float, float], y: tuple[float, float]) -> PlotFrame:
-    """Draw the axes of a what-if slide, named by its labels `x` and `y`, to these limits."""
-    size_px = (page.slot.width_px, page.slot.height_px - _CONTROLS_PX)
+def what_if_frame(
+    page: Captioned, x: tuple[float, float], y: tuple[float, float], rows: int = 1
+) -> PlotFrame:
+    """Draw the axes of a what-if slide, named by its labels `x` and `y`, to these limits.
+
+    `rows` says how many rows its sliders take: three sliders take two.
+    """
+    height_px = page.slot.height_px - _CONTROLS_PX - (rows - 1) * _ROW_PX
+    size_px = (page.slot.width_px, height_px)
     names = (page.label("x"), page.label("y"))
     return draw_plot_frame(page.key, page.title, page.alt, size_px, x, y, names)
