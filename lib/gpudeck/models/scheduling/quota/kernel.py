@@ -228,10 +228,8 @@ def _by_share(j, free, rule, job, state, base, running, taken, retry):
     tenants = len(quota)
     mine = borrowed_share(state[own, HELD] + gpus[j], quota[own], total, weight[own])
     held, at = state[:, HELD].copy(), base[:-1] + state[:, RUNNING] - 1
-    # who does not borrow at the outset is no candidate
-    for t in range(tenants):
-        if t == own or held[t] <= quota[t]:
-            at[t] = base[t] - 1
+    # whose share is 0 is never chosen, and the own tenant has no candidates
+    at[own] = base[own] - 1
     count, later = 0, np.zeros(tenants, dtype=np.int64)
     for final in (True, False):
         while True:
@@ -319,8 +317,39 @@ def _pick(rule, fair, job, state, base, waiting, blocked):
 
 
 @njit(cache=True)
+def _evict(now, checkpoint, other, job, state, base, waiting, running, run):
+    """Put a running job back to its queue; return the GPU-seconds that it loses."""
+    owner, gpus, tried = job[0][other], job[1][other], now - run[other, START]
+    _leave(other, job, state, base, running)
+    work = max(0.0, tried - run[other, GRACE])
+    if checkpoint > 0:
+        work = np.floor(work / checkpoint + 1e-9) * checkpoint
+    run[other, LEFT] -= work
+    run[other, BUSY] += tried
+    run[other, END] = -1.0
+    _push_number(waiting, base[owner], state[owner, PENDING], other)
+    state[owner, PENDING] += 1
+    state[owner, QUEUED] += gpus
+    return gpus * (tried - work)
+
+
+@njit(cache=True)
+def _start(now, wait, j, job, state, base, waiting, running, run):
+    """Take the first waiting job of its tenant, which is j, from the queue and let it run."""
+    t = job[0][j]
+    _pop_number(waiting, base[t], state[t, PENDING])
+    state[t, PENDING] -= 1
+    state[t, QUEUED] -= job[1][j]
+    run[j, START], run[j, GRACE] = now, wait
+    if run[j, FIRST] < 0:
+        run[j, FIRST] = now
+    run[j, END] = now + wait + run[j, LEFT]
+    _enter(j, job, state, base, running, run)
+
+
+@njit(cache=True)
 def _schedule(now, grace, checkpoint, rule, fair, job, state, base, waiting, running, run, log, to):
-    """Admit what the policy admits now; return the log of evictions, its length, GPUs free.
+    """Admit what the policy admits now; return the log of evictions and what ``to`` has become.
 
     ``to`` is (evictions so far, GPUs free, ends, their jobs, ends so far, lost GPU-seconds).
     """
@@ -328,41 +357,29 @@ def _schedule(now, grace, checkpoint, rule, fair, job, state, base, waiting, run
     count, free, ends, ending, pending_ends, lost = to
     gpus = job[1]
     blocked = np.zeros(len(quota), dtype=np.bool_)
-    taken = np.empty(state[:, RUNNING].sum() + 1, dtype=np.int64)
+    taken = np.empty(len(run), dtype=np.int64) if policy >= RECLAIM else waiting
     retry = np.empty(len(run), dtype=np.int64) if policy == FAIR else taken
     # nobody is evicted for ever at one instant, whatever the weights and sizes
-    rounds = 16 + len(taken)
+    rounds = 16 + state[:, RUNNING].sum()
     while True:
         t = _pick(rule, fair, job, state, base, waiting, blocked)
         if t < 0:
             break
-        j, most = waiting[base[t]], ceiling[t]
-        within, victims = state[t, HELD] + gpus[j] <= most, 0
+        j = waiting[base[t]]
+        within, victims = state[t, HELD] + gpus[j] <= ceiling[t], 0
         fits = within and gpus[j] <= free
         if within and not fits and rounds > 0:
-            if state[:, RUNNING].sum() > len(taken):
-                taken = np.empty(2 * state[:, RUNNING].sum(), dtype=np.int64)
             victims = _victims(j, free, rule, fair, job, state, base, running, run, taken, retry)
         if not fits and victims == 0:
             blocked[t] = True
             if policy == NONE:
                 break
             continue
-        for place in range(victims):
-            other = taken[place]
-            owner, tried = job[0][other], now - run[other, START]
-            _leave(other, job, state, base, running)
-            work = max(0.0, tried - run[other, GRACE])
-            if checkpoint > 0:
-                work = np.floor(work / checkpoint + 1e-9) * checkpoint
-            run[other, LEFT] -= work
-            run[other, BUSY] += tried
-            run[other, END] = -1.0
-            lost += gpus[other] * (tried - work)
+        _start(now, grace if victims > 0 else 0.0, j, job, state, base, waiting, running, run)
+        free -= gpus[j]
+        for other in taken[:victims]:
+            lost += _evict(now, checkpoint, other, job, state, base, waiting, running, run)
             free += gpus[other]
-            _push_number(waiting, base[owner], state[owner, PENDING], other)
-            state[owner, PENDING] += 1
-            state[owner, QUEUED] += gpus[other]
             if count == len(log):
                 log = np.concatenate((log, np.empty_like(log)))
             log[count, 0], log[count, 1], log[count, 2] = now, other, j
@@ -370,15 +387,6 @@ def _schedule(now, grace, checkpoint, rule, fair, job, state, base, waiting, run
         if victims > 0:
             rounds -= 1
             blocked[:] = False
-        _pop_number(waiting, base[t], state[t, PENDING])
-        state[t, PENDING] -= 1
-        state[t, QUEUED] -= gpus[j]
-        run[j, START], run[j, GRACE] = now, grace if victims > 0 else 0.0
-        if run[j, FIRST] < 0:
-            run[j, FIRST] = now
-        run[j, END] = now + run[j, GRACE] + run[j, LEFT]
-        free -= gpus[j]
-        _enter(j, job, state, base, running, run)
         if pending_ends == len(ends):
             ends = np.concatenate((ends, np.empty_like(ends)))
             ending = np.concatenate((ending, np.empty_like(ending)))
