@@ -20,7 +20,7 @@ HELD, QUEUED, PENDING, RUNNING, COLUMNS = range(5)
 # of each job: when this attempt began, how long it waits for victims, work left, time on GPUs in
 # all attempts, first start, end; -1 for what has not happened
 START, GRACE, LEFT, BUSY, FIRST, END = range(6)
-_FAR = np.inf
+_FAR, _ZERO_WEIGHT = np.inf, 1e12
 
 
 @njit(cache=True)
@@ -91,11 +91,11 @@ def _pop_end(ends, jobs, size):
 
 @njit(cache=True)
 def borrowed_share(held, quota, total, weight):
-    """Kueue's dominant resource share of one resource, in thousandths."""
+    """Kueue's dominant resource share of one resource, in thousandths; weight 0 is above all."""
     if held <= quota:
         return 0.0
     if weight == 0:
-        return _FAR
+        return _ZERO_WEIGHT + np.ceil(round((held - quota) * 1000 / total, 9))
     return np.ceil(round((held - quota) * 1000 / total / weight, 9))
 
 
@@ -384,9 +384,10 @@ def _schedule(now, grace, checkpoint, rule, fair, job, state, base, waiting, run
                 log = np.concatenate((log, np.empty_like(log)))
             log[count, 0], log[count, 1], log[count, 2] = now, other, j
             count += 1
+        # shares have changed: whoever was refused may try again
+        blocked[:] = False
         if victims > 0:
             rounds -= 1
-            blocked[:] = False
         if pending_ends == len(ends):
             ends = np.concatenate((ends, np.empty_like(ends)))
             ending = np.concatenate((ending, np.empty_like(ending)))
@@ -396,14 +397,30 @@ def _schedule(now, grace, checkpoint, rule, fair, job, state, base, waiting, run
 
 
 @njit(cache=True)
+def _is_stale(end, j, run):
+    """Tell whether an end is that of an attempt that was cut short."""
+    return run[j, END] != end or run[j, LEFT] == 0
+
+
+@njit(cache=True)
+def _drop_stale(run, to):
+    """Remove stale ends before the first that will come."""
+    count, free, ends, ending, pending_ends, lost = to
+    while pending_ends > 0 and _is_stale(ends[0], ending[0], run):
+        _pop_end(ends, ending, pending_ends)
+        pending_ends -= 1
+    return count, free, ends, ending, pending_ends, lost
+
+
+@njit(cache=True)
 def _end_jobs(now, job, state, base, running, run, to):
-    """Let jobs end that are due; the end of an attempt that was cut short is stale."""
+    """Let jobs end that are due."""
     count, free, ends, ending, pending_ends, lost = to
     while pending_ends > 0 and ends[0] <= now:
         end, j = ends[0], ending[0]
         _pop_end(ends, ending, pending_ends)
         pending_ends -= 1
-        if run[j, END] == end and run[j, LEFT] > 0:
+        if not _is_stale(end, j, run):
             _leave(j, job, state, base, running)
             free += job[1][j]
             run[j, BUSY] += end - run[j, START]
@@ -467,6 +484,7 @@ def simulate(rule, job, duration, arrivals, base, until, checkpoint, grace):
             history = np.concatenate((history, np.empty_like(history)))
         if _write_row(history, rows, now, job, quota, state, base, waiting):
             rows += 1
+        to = _drop_stale(run, to)
         now = until
         if coming < n:
             now = min(now, job[3][arrivals[coming]])

@@ -144,7 +144,7 @@ class Twin:
                 first = float(self.ledger.borrows(tenant, "gpu", gpus))
             case "fair_sharing":
                 self.ledger.change(tenant, {"gpu": gpus})
-                first = self.ledger.share(tenant)
+                first = self.ledger.rank(tenant)
                 self.ledger.change(tenant, {"gpu": gpus}, -1)
             case "kai":
                 first = self.held(tenant) / fair[tenant] if fair[tenant] > 0 else math.inf
@@ -183,8 +183,7 @@ class Twin:
                 continue
             for name in victims:
                 self.evict(name, incoming.name, now)
-            if victims:
-                blocked = set()
+            blocked = set()
             self.waiting[tenant].remove(incoming.name)
             self.ledger.add(incoming)
             wait = self.grace_s if victims else 0.0
