@@ -28,6 +28,12 @@ from gpudeck.models.scheduling.quota.policy_study import (
     report_policies,
 )
 from gpudeck.models.scheduling.quota.progressive_filling import fill_shares
+from gpudeck.models.scheduling.quota.share_grid import (
+    ShareGrid,
+    report_grid,
+    sample_day,
+    share_grid,
+)
 from gpudeck.models.scheduling.quota.tenant_demand import (
     TenantDemand,
     draw_tenant_jobs,
@@ -42,6 +48,13 @@ from gpudeck.models.scheduling.quota.tenants import (
 )
 from gpudeck.models.scheduling.quota.volcano import binpack_score
 from gpudeck.models.scheduling.quota.water_filling import fill_water
+from gpudeck.models.scheduling.quota.worked_example import (
+    WorkedDivision,
+    WorkedDrf,
+    divide_busy_moment,
+    report_examples,
+    work_drf_example,
+)
 
 __all__ = [
     "MEASURES",
@@ -57,12 +70,15 @@ __all__ = [
     "Ledger",
     "PolicyStudy",
     "QuotaPod",
+    "ShareGrid",
     "TaskAllocation",
     "TenantDemand",
     "TenantPool",
     "TenantQuota",
     "TenantResult",
     "Victim",
+    "WorkedDivision",
+    "WorkedDrf",
     "Workload",
     "admits",
     "allocate_tasks",
@@ -71,6 +87,7 @@ __all__ = [
     "check_quota",
     "clear_market",
     "compare_policies",
+    "divide_busy_moment",
     "divide_kai",
     "dominant_resource_share",
     "dominant_share",
@@ -84,7 +101,12 @@ __all__ = [
     "jain_index",
     "pool_of",
     "read_tree",
+    "report_examples",
+    "report_grid",
     "report_policies",
+    "sample_day",
     "share_gap",
+    "share_grid",
     "simulate_tenants",
+    "work_drf_example",
 ]

@@ -65,7 +65,8 @@ class TenantResult:
     Row r of `held_gpus`, `asked_gpus` (held and waiting) and `denied`, shape (rows, tenants), holds
     from `time_s[r]` to the next time. `denied` says that the tenant's first waiting job would fit
     its guarantee and does not run. Of each job, in the order given: `first_start_s` and `end_s`,
-    −1 if that did not happen, `busy_s` on its GPUs in all attempts, `evictions`. Of each eviction:
+    −1 if that did not happen, `busy_s` on its GPUs in all attempts, `evictions`, `job_tenant`, the
+    number of its tenant. Of each eviction:
     `evicted_at_s`, `evicted` and `evicted_by`, numbers of jobs. `lost_gpu_s` were worked in vain or
     waited for victims to leave. Figures of time begin at `since_s`.
     """
@@ -84,6 +85,7 @@ class TenantResult:
     end_s: NDArray[np.float64]
     busy_s: NDArray[np.float64]
     evictions: NDArray[np.int64]
+    job_tenant: NDArray[np.int64]
     evicted_at_s: NDArray[np.float64]
     evicted: NDArray[np.int64]
     evicted_by: NDArray[np.int64]
@@ -288,6 +290,7 @@ def simulate_tenants(
         end_s=run[back, kernel.END],
         busy_s=run[back, kernel.BUSY],
         evictions=np.bincount(victims, minlength=len(jobs)),
+        job_tenant=tenant,
         evicted_at_s=log[:, 0].copy(),
         evicted=victims,
         evicted_by=order[log[:, 2].astype(np.int64)],
