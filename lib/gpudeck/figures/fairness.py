@@ -32,12 +32,14 @@ from gpudeck.figures.style import (
 from gpudeck.interval import interval_of
 from gpudeck.models.scheduling.quota import (
     PolicyStudy,
+    TenantPool,
     TenantResult,
     WorkedDivision,
     WorkedDrf,
     sample_day,
 )
 from gpudeck.models.scheduling.quota.tenant_demand import DAY_S, HOUR_S
+from gpudeck.scenario.schema import Tenant
 from gpudeck.units import format_quantity
 
 # colour and marker of each policy; the two that the headline compares carry the roles
@@ -51,6 +53,15 @@ POLICY_STYLE: dict[str, tuple[str, str]] = {
 }
 TENANTS_SHOWN = 6
 QUEUES_SHOWN = 4
+NOTHING = "\N{EN DASH}"
+NAME_EM = {"zh": 8, "en": 18}
+
+
+def tenant_names(tenants: Sequence[Tenant], lang: str) -> dict[str, str]:
+    """Return each tenant's title in a language, or its id where the title is too long to draw."""
+    most = NAME_EM[lang]
+    titles = {tenant.id: tenant.title.in_language(lang) for tenant in tenants}
+    return {name: title if len(title) <= most else name for name, title in titles.items()}
 
 
 def draw_policies(study: PolicyStudy, page: Captioned) -> str:
@@ -137,12 +148,15 @@ def draw_policy_table(study: PolicyStudy, page: Captioned) -> str:
         "mean_reclaim_s",
         "lost_pct",
     )
-    decimals = {"jain": 3, "mean_reclaim_s": 1, "lost_pct": 2}
+    decimals = {"jain": 4, "mean_reclaim_s": 1, "lost_pct": 2}
     rows = []
     for policy, measures in study.samples.items():
         cells = [page.label(policy)]
         for name in columns:
             scale = 1 / 60 if name == "mean_reclaim_s" else 1
+            if name == "mean_reclaim_s" and policy == "static":
+                cells.append(NOTHING)
+                continue
             mean = interval_of(measures[name] * scale)
             places = decimals.get(name, 1)
             cells.append(f"{mean.mean:.{places}f} ± {mean.half_width:.{places}f}")
@@ -151,8 +165,11 @@ def draw_policy_table(study: PolicyStudy, page: Captioned) -> str:
     return table_sheet(page.title, header, rows, marked=list(study.samples).index("reclaim"))
 
 
-def draw_division(worked: WorkedDivision, page: Captioned) -> tuple[str, str]:
+def draw_division(
+    worked: WorkedDivision, tenants: Sequence[Tenant], page: Captioned
+) -> tuple[str, str]:
     """Return the division as pseudocode, and worked for the tenants at a busy moment."""
+    names = tenant_names(tenants, page.lang)
     code = pseudocode(
         page.label("code").split("\n"), key=f"{page.key}-code", title=page.title, marked=(2, 6)
     )
@@ -174,7 +191,7 @@ def draw_division(worked: WorkedDivision, page: Captioned) -> tuple[str, str]:
             for v in (own, got - own, queue.request)
         ]
         words = page.label("parts").replace("[own]", numbers[0]).replace("[more]", numbers[1])
-        axes.text(0, place - 0.36, f"{queue.name}", fontweight=700, color=INK, va="center")
+        axes.text(0, place - 0.36, names[queue.name], fontweight=700, color=INK, va="center")
         axes.text(
             top,
             place - 0.36,
@@ -202,34 +219,35 @@ def draw_drf(worked: WorkedDrf, page: Captioned) -> tuple[str, str]:
         colour, line, marker = styles[name]
         axes.plot(range(count + 1), [100 * s for s in shares], color=colour, linestyle=line,
                   marker=marker, linewidth=3)  # fmt: skip
-        nudge = 12 if name == "A" else -26
+        nudge = (18, -22) if name == "A" else (0, 10)
         for number, pick in enumerate(worked.done.picks, start=1):
             if pick == name:
                 axes.annotate(
-                    f"{100 * shares[number]:.0f}%", (number, 100 * shares[number]), (0, nudge),
+                    f"{100 * shares[number]:.0f}%", (number, 100 * shares[number]), nudge,
                     textcoords="offset points", ha="center", color=text_colour(colour),
                 )  # fmt: skip
     ticks = [page.label("start"), *worked.done.picks]
-    axes.set(xlim=(-0.2, count + 0.3), ylim=(0, 100), xticks=range(count + 1), xticklabels=ticks)
+    axes.set(xlim=(-0.2, count + 0.5), ylim=(0, 100), xticks=range(count + 1), xticklabels=ticks)
     name_axes(axes, page.label("x"), page.label("y"))
     axes.annotate(page.label("a"), (0.15, 90), color=text_colour(USEFUL), fontweight=700)
     axes.annotate(page.label("b"), (0.15, 80), color=text_colour(WASTE), fontweight=700)
     return code, svg_text(figure, page.key, page.title, page.alt)
 
 
-def draw_queues(study: PolicyStudy, page: Captioned) -> str:
+def draw_queues(pool: TenantPool, tenants: Sequence[Tenant], page: Captioned) -> str:
     """Draw the way from the tenants' jobs over their queues and the cohort to the pool."""
-    words = page.label
-    quotas = study.pool.quotas[:QUEUES_SHOWN]
-    demands = {demand.tenant: demand for demand in study.pool.demands}
+    words, names = page.label, tenant_names(tenants, page.lang)
+    quotas = pool.quotas[:QUEUES_SHOWN]
+    demands = {demand.tenant: demand for demand in pool.demands}
     count = len(quotas)
     blocks, edges = [], []
     for row, quota in enumerate(quotas):
         own = format_quantity(quota.gpus, "GPU", page.lang, decimals=0)
         rules = f"{words('guarantee')} {own} · {words('weight')} {quota.weight:g}"
-        priority = f"{words('priority')} {demands[quota.tenant].priority}"
+        rank = format_quantity(demands[quota.tenant].priority, "count", page.lang, decimals=0)
+        priority = f"{words('priority')} {rank}"
         blocks += [
-            Block(f"jobs{row}", quota.tenant, 0, row, priority, tone="waiting"),
+            Block(f"jobs{row}", names[quota.tenant], 0, row, priority, tone="waiting"),
             Block(f"queue{row}", words("queue"), 1, row, rules),
         ]
         edges += [
@@ -290,16 +308,19 @@ def draw_reclaim_flow(page: Captioned) -> str:
     )  # fmt: skip
 
 
-def draw_shares(result: TenantResult, page: Captioned) -> str:
+def draw_shares(result: TenantResult, tenants: Sequence[Tenant], page: Captioned) -> str:
     """Draw a day of each tenant: what it holds, its guarantee, what it waits for, and reclaims.
 
     Parameters
     ----------
     result : TenantResult
         One run under reclaim.
+    tenants : sequence of Tenant
+        The scenario's, for their names.
     page : Captioned
         The page that shows it.
     """
+    names = tenant_names(tenants, page.lang)
     hour, held = sample_day(result, result.held_gpus, 300.0)
     _, asked = sample_day(result, result.asked_gpus, 300.0)
     shown = np.argsort(-result.held_gpus.mean(axis=0), kind="stable")[:TENANTS_SHOWN]
@@ -322,7 +343,7 @@ def draw_shares(result: TenantResult, page: Captioned) -> str:
         axes.yaxis.set_major_locator(MaxNLocator(3))
         label = f"{page.label('guarantee')} {own:.0f}%"
         axes.annotate(
-            f"{quota.tenant}\n{label}", (1, 0.5), (10, 0), xycoords="axes fraction",
+            f"{names[quota.tenant]}\n{label}", (1, 0.5), (10, 0), xycoords="axes fraction",
             textcoords="offset points", va="center", fontweight=700, color=INK,
         )  # fmt: skip
     name_axes(strips[0], "", page.label("y"))

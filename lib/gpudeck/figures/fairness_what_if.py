@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from gpudeck.figures.caption import Captioned
-from gpudeck.figures.fairness import TENANTS_SHOWN
+from gpudeck.figures.fairness import TENANTS_SHOWN, tenant_names
 from gpudeck.figures.style import SERIES, USEFUL
 from gpudeck.figures.what_if import (
     Line,
@@ -17,11 +19,12 @@ from gpudeck.figures.what_if import (
     what_if_frame,
 )
 from gpudeck.models.scheduling.quota import ShareGrid
+from gpudeck.scenario.schema import Tenant
 
 _DASHES = ("", "9 5", "3 4", "12 3 3 3", "6 3", "2 2")
 
 
-def fairness_what_if(grid: ShareGrid, page: Captioned) -> WhatIf:
+def fairness_what_if(grid: ShareGrid, tenants: Sequence[Tenant], page: Captioned) -> WhatIf:
     """Return the explorer of a day of tenant shares over policy, borrowing limit and weight."""
 
     def look_up(policy: str, borrow_pct: int, factor: float) -> State:
@@ -35,14 +38,15 @@ def fairness_what_if(grid: ShareGrid, page: Captioned) -> WhatIf:
         held = grid.held_pct[policy, borrow_pct, factor][:TENANTS_SHOWN]
         return State(grid.hour, np.round(held, 1), words)
 
-    names = tuple(page.label(policy) for policy in grid.policies)
+    policies = tuple(page.label(policy) for policy in grid.policies)
+    names = tenant_names(tenants, page.lang)
     limits, factors = grid.borrow_pct, grid.factors
     sliders = (
-        Slider("policy", page.label("policy"), grid.policies, names, 0),
+        Slider("policy", page.label("policy"), grid.policies, policies, 0),
         percent_slider("borrow_pct", page.label("borrow"), limits, limits[-1]),
         Slider(
             "factor",
-            page.label("factor").replace("[tenant]", grid.tenants[0]),
+            page.label("factor").replace("[tenant]", names[grid.tenants[0]]),
             factors,
             tuple(f"× {factor:g}" for factor in factors),
             factors.index(1.0),
@@ -50,7 +54,7 @@ def fairness_what_if(grid: ShareGrid, page: Captioned) -> WhatIf:
     )
     colours = (USEFUL, *(series.colour for series in SERIES))
     lines = tuple(
-        Line(name, colours[place], _DASHES[place])
+        Line(names[name], colours[place], _DASHES[place])
         for place, name in enumerate(grid.tenants[:TENANTS_SHOWN])
     )
     most = max(float(shares.max()) for shares in grid.held_pct.values())

@@ -52,7 +52,8 @@ from gpudeck.models.scheduling.quota.worked_example import (
     WorkedDivision,
     WorkedDrf,
     divide_busy_moment,
-    report_examples,
+    report_division,
+    report_drf,
     work_drf_example,
 )
 
@@ -101,7 +102,8 @@ __all__ = [
     "jain_index",
     "pool_of",
     "read_tree",
-    "report_examples",
+    "report_division",
+    "report_drf",
     "report_grid",
     "report_policies",
     "sample_day",

@@ -110,7 +110,7 @@ def report_policies(study: PolicyStudy) -> tuple[Fact, ...]:
         ("gang_large", int(sizes[-1]), "GPU", 0),
     )
     facts += [
-        Fact(key, value, unit, "scenario", "model:scenario", by, decimals=decimals)
+        Fact(key, value, unit, "simulated", MODEL, by, decimals=decimals)
         for key, value, unit, decimals in settings
     ]
     evicted = len(study.first["reclaim"].evicted)

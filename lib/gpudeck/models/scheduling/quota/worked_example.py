@@ -65,19 +65,23 @@ def work_drf_example() -> WorkedDrf:
     return WorkedDrf(done, shares)
 
 
-def report_examples(divided: WorkedDivision, drf: WorkedDrf) -> tuple[Fact, ...]:
-    """Return `beyond` (GPUs left after all guarantees), `asked` and the end of the DRF example.
+def report_division(worked: WorkedDivision) -> tuple[Fact, ...]:
+    """Return `beyond`, GPUs left after all guarantees, and `asked`, GPUs asked for in all."""
+    by = function_name(divide_kai)
+    own = sum(min(queue.deserved, queue.claim) for queue in worked.queues)
+    asked = sum(queue.request for queue in worked.queues)
+    return tuple(
+        Fact(key, value, "GPU", "simulated", "model:tenant shares", by, decimals=0)
+        for key, value in (("beyond", worked.gpus - own), ("asked", asked))
+    )
 
-    The latter are `drf_share` (%), `drf_a` and `drf_b` (tasks).
-    """
-    by, work = function_name(divide_kai), function_name(allocate_tasks)
-    own = sum(min(q.deserved, q.claim) for q in divided.queues)
-    asked = sum(q.request for q in divided.queues)
-    share = 100 * max(drf.done.dominant_share.values())
-    return (
-        Fact("beyond", divided.gpus - own, "GPU", "simulated", "model:KAI", by, decimals=0),
-        Fact("asked", asked, "GPU", "simulated", "model:KAI", by, decimals=0),
-        Fact("drf_share", share, "%", "computed", "drf-nsdi11", work, decimals=0),
-        Fact("drf_a", drf.done.tasks["A"], "count", "computed", "drf-nsdi11", work, decimals=0),
-        Fact("drf_b", drf.done.tasks["B"], "count", "computed", "drf-nsdi11", work, decimals=0),
+
+def report_drf(worked: WorkedDrf) -> tuple[Fact, ...]:
+    """Return the end of the DRF example: `drf_share` (%), and the tasks `drf_a` and `drf_b`."""
+    by, done = function_name(allocate_tasks), worked.done
+    share = 100 * max(done.dominant_share.values())
+    values = (("drf_share", share, "%"), ("drf_a", done.tasks["A"], "count"))
+    return tuple(
+        Fact(key, value, unit, "computed", "drf-nsdi11", by, decimals=0)
+        for key, value, unit in (*values, ("drf_b", done.tasks["B"], "count"))
     )
