@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from gpudeck.figures.architecture import Block, Group, architecture
 from gpudeck.figures.caption import Captioned
+from gpudeck.figures.fairness_what_if import fairness_what_if
 from gpudeck.figures.flowchart import Step, flowchart
 from gpudeck.figures.pseudocode import pseudocode
 from gpudeck.figures.routing import Edge
@@ -29,6 +30,7 @@ from gpudeck.figures.style import (
     text_colour,
     tint,
 )
+from gpudeck.figures.tenant_name import tenant_names
 from gpudeck.interval import interval_of
 from gpudeck.models.scheduling.quota import (
     PolicyStudy,
@@ -42,6 +44,17 @@ from gpudeck.models.scheduling.quota.tenant_demand import DAY_S, HOUR_S
 from gpudeck.scenario.schema import Tenant
 from gpudeck.units import format_quantity
 
+__all__ = [
+    "draw_division",
+    "draw_drf",
+    "draw_policies",
+    "draw_policy_table",
+    "draw_queues",
+    "draw_reclaim_flow",
+    "draw_shares",
+    "fairness_what_if",
+]
+
 # colour and marker of each policy; the two that the headline compares carry the roles
 POLICY_STYLE: dict[str, tuple[str, str]] = {
     "none": (WASTE, "X"),
@@ -54,14 +67,6 @@ POLICY_STYLE: dict[str, tuple[str, str]] = {
 TENANTS_SHOWN = 6
 QUEUES_SHOWN = 4
 NOTHING = "\N{EN DASH}"
-NAME_EM = {"zh": 8, "en": 18}
-
-
-def tenant_names(tenants: Sequence[Tenant], lang: str) -> dict[str, str]:
-    """Return each tenant's title in a language, or its id where the title is too long to draw."""
-    most = NAME_EM[lang]
-    titles = {tenant.id: tenant.title.in_language(lang) for tenant in tenants}
-    return {name: title if len(title) <= most else name for name, title in titles.items()}
 
 
 def draw_policies(study: PolicyStudy, page: Captioned) -> str:

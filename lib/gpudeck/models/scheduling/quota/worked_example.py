@@ -10,10 +10,10 @@ from gpudeck.fact import Fact, function_name
 from gpudeck.models.scheduling.quota.drf import TaskAllocation, allocate_tasks, dominant_share
 from gpudeck.models.scheduling.quota.kai import KaiDivision, KaiQueue, divide_kai
 from gpudeck.models.scheduling.quota.tenants import TenantResult
+from gpudeck.tables import read_table
 
-# Ghodsi et al., NSDI 2011, Section 4.1; ties go to B as in its Table 1
-DRF_CAPACITY = {"CPU": 9.0, "GB": 18.0}
-DRF_DEMAND = {"A": {"CPU": 1.0, "GB": 4.0}, "B": {"CPU": 3.0, "GB": 1.0}}
+# who goes first in a tie, as in the paper's Table 1
+_FIRST = "B"
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +27,10 @@ class WorkedDivision:
 
 @dataclass(frozen=True, eq=False)
 class WorkedDrf:
-    """The paper's example: the picks, and the dominant shares after each, from none on."""
+    """The paper's example: what there is and is asked for, the picks, the shares after each."""
 
+    capacity: dict[str, float]
+    demand: dict[str, dict[str, float]]
     done: TaskAllocation
     shares: dict[str, tuple[float, ...]]
 
@@ -53,16 +55,24 @@ def divide_busy_moment(result: TenantResult) -> WorkedDivision:
 
 
 def work_drf_example() -> WorkedDrf:
-    """Work the example of the DRF paper, pick by pick."""
-    done = allocate_tasks(DRF_CAPACITY, DRF_DEMAND, ties=("B",))
-    step = {name: dominant_share(asked, DRF_CAPACITY) for name, asked in DRF_DEMAND.items()}
+    """Work the example of the DRF paper, pick by pick; a user's shares begin at none.
+
+    >>> "".join(work_drf_example().done.picks)
+    'BAABA'
+    """
+    demand: dict[str, dict[str, float]] = {}
+    for row in read_table("drf_example"):
+        demand.setdefault(row.id, {})[row.attribute] = row.number
+    capacity = demand.pop("capacity")
+    done = allocate_tasks(capacity, demand, ties=(_FIRST,))
+    step = {name: dominant_share(asked, capacity) for name, asked in demand.items()}
     shares = {
         name: tuple(
             done.picks[:count].count(name) * step[name] for count in range(len(done.picks) + 1)
         )
-        for name in DRF_DEMAND
+        for name in demand
     }
-    return WorkedDrf(done, shares)
+    return WorkedDrf(capacity, demand, done, shares)
 
 
 def report_division(worked: WorkedDivision) -> tuple[Fact, ...]:
@@ -77,11 +87,23 @@ def report_division(worked: WorkedDivision) -> tuple[Fact, ...]:
 
 
 def report_drf(worked: WorkedDrf) -> tuple[Fact, ...]:
-    """Return the end of the DRF example: `drf_share` (%), and the tasks `drf_a` and `drf_b`."""
+    """Return the DRF example: `drf_share` (%), and of A and B tasks and what a task asks.
+
+    Keys are `tasks_a`, `cpu_a`, `memory_a`, …; `cpu` and `memory` are of the cluster.
+    """
     by, done = function_name(allocate_tasks), worked.done
-    share = 100 * max(done.dominant_share.values())
-    values = (("drf_share", share, "%"), ("drf_a", done.tasks["A"], "count"))
+    values = [
+        ("drf_share", 100 * max(done.dominant_share.values()), "%"),
+        ("cpu", worked.capacity["cpu"], "count"),
+        ("memory", worked.capacity["memory_gb"], "GB"),
+    ]
+    for name, asked in worked.demand.items():
+        values += [
+            (f"tasks_{name.lower()}", done.tasks[name], "count"),
+            (f"cpu_{name.lower()}", asked["cpu"], "count"),
+            (f"memory_{name.lower()}", asked["memory_gb"], "GB"),
+        ]
     return tuple(
         Fact(key, value, unit, "computed", "drf-nsdi11", by, decimals=0)
-        for key, value, unit in (*values, ("drf_b", done.tasks["B"], "count"))
+        for key, value, unit in values
     )
