@@ -224,7 +224,7 @@ def draw_drf(worked: WorkedDrf, page: Captioned) -> tuple[str, str]:
         colour, line, marker = styles[name]
         axes.plot(range(count + 1), [100 * s for s in shares], color=colour, linestyle=line,
                   marker=marker, linewidth=3)  # fmt: skip
-        nudge = (18, -22) if name == "A" else (0, 10)
+        nudge = (-16, 8) if name == "A" else (0, 10)
         for number, pick in enumerate(worked.done.picks, start=1):
             if pick == name:
                 axes.annotate(

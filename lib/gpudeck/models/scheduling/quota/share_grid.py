@@ -38,7 +38,7 @@ def share_grid(
     seed: int = 0,
     *,
     policies: Sequence[str] = ("reclaim", "fair_sharing", "kai"),
-    borrow_pct: Sequence[int] = (0, 5, 10, 20, 100),
+    borrow_pct: Sequence[int] = (0, 10, 20, 100),
     factors: Sequence[float] = (0.25, 1.0, 4.0),
 ) -> ShareGrid:
     """Simulate the pool once for each policy, borrowing limit and weight of the first tenant.
