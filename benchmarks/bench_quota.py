@@ -50,8 +50,8 @@ def bench_tenants(scales: list[int]) -> None:
             quotas = [quota.TenantQuota(t.tenant, gpus * 3 // 10) for t in tenants]
             times = [
                 best_s(
-                    lambda p=policy: quota.simulate_tenants(  # type: ignore[misc]
-                        drawn, quotas, gpus, p, checkpoint_s=1800, grace_s=60
+                    lambda p=policy, d=drawn, q=quotas, g=gpus: quota.simulate_tenants(
+                        d, q, g, p, checkpoint_s=1800, grace_s=60
                     ),
                     1 if scale > 10 else 3,
                 )

@@ -331,7 +331,7 @@ def draw_shares(result: TenantResult, tenants: Sequence[Tenant], page: Captioned
     shown = np.argsort(-result.held_gpus.mean(axis=0), kind="stable")[:TENANTS_SHOWN]
     shown = np.sort(shown)
     figure = new_figure(page.slot.width_px, page.slot.height_px)
-    strips: Sequence[Axes] = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
+    strips = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
     for axes, column in zip(strips, shown, strict=True):
         quota = result.quotas[column]
         own = 100 * quota.gpus / result.gpus

@@ -31,7 +31,7 @@ def jain_index(values: ArrayLike) -> float:
     """
     x = np.asarray(values, dtype=np.float64)
     if x.ndim != 1 or not np.isfinite(x).all() or (x < 0).any():
-        msg = f"values are {values}; allowed are finite numbers of 0 or above, shape (n,)"
+        msg = f"values are {values!r}; allowed are finite numbers of 0 or above, shape (n,)"
         raise InputError(msg)
     return float(jain_rows(x[None], np.ones((1, len(x)), dtype=bool))[0])
 
@@ -75,7 +75,7 @@ def share_gap(shares: ArrayLike, weights: ArrayLike, wanting: ArrayLike | None =
         msg = f"shares, weights, wanting have shapes {s.shape}, {w.shape}, {want.shape}; one (n,)"
         raise InputError(msg)
     if not ((s >= 0).all() and (w > 0).all() and np.isfinite(w).all() and np.isfinite(s).all()):
-        msg = f"shares are {shares}, weights {weights}; allowed are 0 or above, and above 0"
+        msg = f"shares are {shares!r}, weights {weights!r}; allowed are 0 or above, and above 0"
         raise InputError(msg)
     return float(gap_rows((s / w)[None], want[None])[0]) if len(s) else 0.0
 

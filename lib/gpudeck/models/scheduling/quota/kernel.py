@@ -4,7 +4,8 @@ Jobs stand sorted by tenant, then by their place in the tenant's queue, so that 
 its place and a tenant's jobs lie side by side from ``base[t]``.
 
 ``job``     of each job: (tenant, gpus, priority, arrival), shape (jobs,) each; constant
-``rule``    (policy, lower, total, quota, ceiling, weight): GPUs of the pool, of each tenant, ...
+``rule``    (policy, lower, total, quota, ceiling, weight, least): GPUs of the pool, of each tenant,
+            and of the smallest job
 ``state``   of each tenant, int64, shape (tenants, COLUMNS)
 ``waiting`` heaps of job numbers, one a tenant from ``base[t]``
 ``running`` job numbers from ``base[t]``; whoever gives way first stands last: lower priority,
@@ -222,20 +223,23 @@ def _above_line(j, free, line, lower, job, state, base, running, run, taken):
 
 @njit(cache=True)
 def _by_share(j, free, rule, job, state, base, running, taken, retry):
-    """Choose jobs by Kueue's two fair-sharing strategies until job j fits; return how many."""
-    lower, total, quota, weight = rule[1], rule[2], rule[3], rule[5]
+    """Choose jobs by Kueue's two fair-sharing strategies until job j fits; return how many.
+
+    ``retry`` is the first job of each tenant that the first strategy spared, -1 if none.
+    """
+    lower, total, quota, weight, least = rule[1], rule[2], rule[3], rule[5], rule[6]
     own, gpus, priority = job[0][j], job[1], job[2]
     tenants = len(quota)
-    mine = borrowed_share(state[own, HELD] + gpus[j], quota[own], total, weight[own])
+    count, mine = 0, borrowed_share(state[own, HELD] + gpus[j], quota[own], total, weight[own])
     held, at = state[:, HELD].copy(), base[:-1] + state[:, RUNNING] - 1
     # whose share is 0 is never chosen, and the own tenant has no candidates
     at[own] = base[own] - 1
-    count, later = 0, np.zeros(tenants, dtype=np.int64)
+    retry[:] = -1
     for final in (True, False):
         while True:
             best, most = -1, 0.0
             for t in range(tenants):
-                open_ = at[t] >= base[t] if final else later[t] > 0
+                open_ = at[t] >= base[t] if final else retry[t] >= 0
                 share = borrowed_share(held[t], quota[t], total, weight[t])
                 if open_ and share > most:
                     best, most = t, share
@@ -243,21 +247,22 @@ def _by_share(j, free, rule, job, state, base, running, taken, retry):
                 break
             victim = -1
             if final:
+                # nobody need be asked where even the smallest job would be too much
+                none = mine > borrowed_share(held[best] - least, quota[best], total, weight[best])
                 while at[best] >= base[best] and victim < 0:
                     other = running[at[best]]
-                    at[best] -= 1
+                    at[best] = base[best] - 1 if none else at[best] - 1
                     if lower and priority[other] >= priority[j]:
                         continue
                     rest = held[best] - gpus[other]
                     if mine <= borrowed_share(rest, quota[best], total, weight[best]):
                         victim = other
-                    else:
-                        retry[base[best] + later[best]] = other
-                        later[best] += 1
+                    elif retry[best] < 0:
+                        retry[best] = other
             else:
-                later[best] = 0
                 if mine < most:
-                    victim = retry[base[best]]
+                    victim = retry[best]
+                retry[best] = -1
             if victim < 0:
                 continue
             held[best] -= gpus[victim]
@@ -358,7 +363,7 @@ def _schedule(now, grace, checkpoint, rule, fair, job, state, base, waiting, run
     gpus = job[1]
     blocked = np.zeros(len(quota), dtype=np.bool_)
     taken = np.empty(len(run), dtype=np.int64) if policy >= RECLAIM else waiting
-    retry = np.empty(len(run), dtype=np.int64) if policy == FAIR else taken
+    retry = np.empty(len(quota), dtype=np.int64)
     # nobody is evicted for ever at one instant, whatever the weights and sizes
     rounds = 16 + state[:, RUNNING].sum()
     while True:

@@ -112,6 +112,14 @@ class Ledger:
         _check_parents(self.queues, self.cohorts)
         self.workloads: dict[str, Workload] = {}
         self._usage: dict[str, dict[str, float]] = {q: {} for q in self.queues}
+        nodes: list[ClusterQueue | Cohort] = [*self.queues.values(), *self.cohorts.values()]
+        self._resources = list(dict.fromkeys(r for node in nodes for r in node.nominal))
+        self._children: dict[str, list[str]] = {name: [] for name in self.cohorts}
+        for node in nodes:
+            if (parent := self.parent(node.name)) is not None:
+                self._children[parent].append(node.name)
+        # quotas stay as they are: each is summed up once
+        self._owned: dict[tuple[str, str], float] = {}
 
     def add(self, workload: Workload) -> None:
         """Count a workload's use to its queue."""
@@ -135,6 +143,8 @@ class Ledger:
         usage = self._usage[queue]
         for resource, amount in uses.items():
             usage[resource] = usage.get(resource, 0.0) + sign * amount
+            if resource not in self._resources:
+                self._resources.append(resource)
 
     def usage(self, queue: str, resource: str) -> float:
         """Return what a queue uses."""
@@ -182,14 +192,11 @@ class Ledger:
 
     def resources(self) -> list[str]:
         """Return the names of all resources that have a quota or are used."""
-        nodes = [*self.queues.values(), *self.cohorts.values()]
-        named = [r for node in nodes for r in node.nominal]
-        return list(dict.fromkeys([*named, *(r for used in self._usage.values() for r in used)]))
+        return self._resources
 
     def children(self, cohort: str) -> list[str]:
         """Return the queues and cohorts right below a cohort, queues first."""
-        below = [q.name for q in self.queues.values() if q.cohort == cohort]
-        return below + [c.name for c in self.cohorts.values() if c.parent == cohort]
+        return self._children[cohort]
 
     def parent(self, name: str) -> str | None:
         """Return the cohort right above a queue or cohort."""
@@ -207,11 +214,13 @@ class Ledger:
         """Return the quota of a queue, or of a cohort with all that those below lend it."""
         if name in self.queues:
             return self.queues[name].nominal.get(resource, 0.0)
-        own = self.cohorts[name].nominal.get(resource, 0.0)
-        return own + sum(
-            self.owned(child, resource) - self.kept(child, resource)
-            for child in self.children(name)
-        )
+        if (name, resource) not in self._owned:
+            own = self.cohorts[name].nominal.get(resource, 0.0)
+            self._owned[name, resource] = own + sum(
+                self.owned(child, resource) - self.kept(child, resource)
+                for child in self.children(name)
+            )
+        return self._owned[name, resource]
 
     def kept(self, name: str, resource: str) -> float:
         """Return the part of a queue's quota that its lending limit keeps from others."""

@@ -100,7 +100,7 @@ def draw_tenant_jobs(
         at_s = at_s[keep]
         parts.append(
             Jobs(
-                [f"{tenant.tenant}-{row}" for row in range(len(at_s))],
+                np.array([f"{tenant.tenant}-{row}" for row in range(len(at_s))], dtype=np.str_),
                 np.full(len(at_s), tenant.tenant),
                 at_s,
                 rng.choice(sizes, len(at_s), p=chances),

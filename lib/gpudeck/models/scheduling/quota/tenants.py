@@ -266,7 +266,8 @@ def simulate_tenants(
     arrivals = np.argsort(order)[np.lexsort((rows, jobs.arrival_s))]
     base = np.searchsorted(tenant[order], np.arange(len(names) + 1))
     column = (tenant[order], jobs.gpus[order], jobs.priority[order], jobs.arrival_s[order])
-    rule = _rule(quotas, gpus, policy, lower_only=lower_only)
+    least = int(jobs.gpus.min(initial=gpus))
+    rule = (*_rule(quotas, gpus, policy, lower_only=lower_only), least)
     # infinity has no multiples: a checkpoint after the end is as late
     step_s = min(checkpoint_s, 2 * end_s + float(jobs.duration_s.max(initial=0)))
     history, run, log, lost = kernel.simulate(
