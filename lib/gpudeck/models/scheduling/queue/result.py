@@ -39,7 +39,7 @@ class QueueSummary:
     """A queue in a few numbers; delays are of the jobs that arrived in the window and finished.
 
     `utilisation_pct` is useful work, `allocated_pct` all that jobs held, of the GPU-seconds in the
-    window; the slowdown of a job is (finish − arrival) / max(duration, 10 s), at least 1.
+    window; `urgent_delay_mean_s` is of the jobs of the highest priority; the slowdown of a job is (finish − arrival) / max(duration, 10 s), at least 1.
     """
 
     jobs: int
@@ -47,6 +47,7 @@ class QueueSummary:
     delay_p50_s: float
     delay_p90_s: float
     delay_p99_s: float
+    urgent_delay_mean_s: float
     slowdown_mean: float
     utilisation_pct: float
     allocated_pct: float
@@ -139,7 +140,9 @@ class QueueResult:
         if not chosen.any():
             msg = f"no job arrived from {begin_s:g} s to {end:g} s and finished; allowed is one"
             raise InputError(msg)
-        delay = self.waiting_s[chosen]
+        delay, priority = self.waiting_s[chosen], self.jobs.priority
+        assert priority is not None, "Jobs fills it"
+        urgent = priority[chosen] == priority[chosen].max()
         response = self.finish_s[chosen] - arrival[chosen]
         duration = np.maximum(self.jobs.duration_s[chosen], SHORT_S)
         capacity = self.pool.total * (end - begin_s)
@@ -153,6 +156,7 @@ class QueueResult:
             delay_p50_s=float(p50),
             delay_p90_s=float(p90),
             delay_p99_s=float(p99),
+            urgent_delay_mean_s=float(delay[urgent].mean()),
             slowdown_mean=float(np.maximum(response / duration, 1).mean()),
             utilisation_pct=100 * used / capacity,
             allocated_pct=100 * self._held_between(begin_s, end) / capacity,
