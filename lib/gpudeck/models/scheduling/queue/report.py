@@ -23,13 +23,13 @@ _UNITS = (("h", 3600.0), ("min", 60.0), ("s", 1.0))
 
 
 def delay_unit(seconds: float) -> tuple[str, float]:
-    """Return the unit in which a delay reads well, and its seconds: from two of it on.
+    """Return the unit in which a delay reads well, and its seconds: from one and a half of it on.
 
-    >>> delay_unit(7200.0), delay_unit(150.0), delay_unit(0.0)
+    >>> delay_unit(5400.0), delay_unit(150.0), delay_unit(0.0)
     (('h', 3600.0), ('min', 60.0), ('s', 1.0))
     """
     return next(
-        ((unit, size) for unit, size in _UNITS if seconds >= 2 * size), _UNITS[-1]
+        ((unit, size) for unit, size in _UNITS if seconds >= 1.5 * size), _UNITS[-1]
     )
 
 
@@ -72,7 +72,7 @@ def report_ladder(ladder: Ladder, scenario: Scenario) -> tuple[Fact, ...]:
         ("restart", queue.restart_min, "min"),
         ("over_estimate", queue.over_estimate, "x"),
     )
-    facts += [Fact(key, value, unit, "scenario", MODEL, by, decimals=0) for key, value, unit in chosen]
+    facts += [Fact(key, value, unit, "simulated", MODEL, by, decimals=0) for key, value, unit in chosen]
     return tuple(facts)
 
 
@@ -82,13 +82,9 @@ def _delay_fact(key: str, samples_s: NDArray[np.float64], by: str) -> Fact:
 
 
 def report_framework() -> tuple[Fact, ...]:
-    """Return the number of extension points (`points`) and of those that this deck's models use."""
+    """Return the number of extension points (`points`)."""
     by = f"{__name__}.report_framework"
-    used = sum(bool(point.models) for point in EXTENSION_POINTS)
-    return (
-        Fact("points", len(EXTENSION_POINTS), "count", "vendor-spec", SOURCE, by, decimals=0),
-        Fact("hooks", used, "count", "computed", "model:queue", by, decimals=0),
-    )
+    return (Fact("points", len(EXTENSION_POINTS), "count", "vendor-spec", SOURCE, by, decimals=0),)
 
 
 def report_example(example: Example) -> tuple[Fact, ...]:
