@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from gpudeck.models.scheduling.queue.policy import Preemption, QueuePolicy
 from gpudeck.models.scheduling.queue.pool import GpuPool
 from gpudeck.models.scheduling.queue.reservation import Reservation
@@ -48,14 +50,14 @@ def run_example() -> Example:
     >>> example.result.start_s[2] == example.shadow_s
     True
     """
-    names, arrival, pods, gpus, minutes, priority = zip(*_JOBS, strict=True)
+    names, arrival, pods, gpus, minutes, priority = map(np.array, zip(*_JOBS, strict=True))
     jobs = Jobs(
         names,
-        ["example"] * len(names),
-        [MINUTE_S * value for value in arrival],
+        np.full(len(names), "example"),
+        MINUTE_S * arrival,
         pods,
         gpus,
-        [MINUTE_S * value for value in minutes],
+        MINUTE_S * minutes,
         None,
         priority,
     )

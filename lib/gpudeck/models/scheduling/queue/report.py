@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gpudeck.fact import Fact, function_name, mean_fact
 from gpudeck.models.scheduling.queue.example import MINUTE_S, Example, run_example
-from gpudeck.models.scheduling.queue.framework import EXTENSION_POINTS, SOURCE
+from gpudeck.models.scheduling.queue.framework import extension_points
 from gpudeck.models.scheduling.queue.grid import QueueGrid, queue_grid
 from gpudeck.models.scheduling.queue.ladder import STEPS, Ladder, climb
 from gpudeck.tables import Row, read_table
@@ -85,8 +85,10 @@ def _delay_fact(key: str, samples_s: NDArray[np.float64], by: str) -> Fact:
 
 def report_framework() -> tuple[Fact, ...]:
     """Return the number of extension points (`points`)."""
-    by = f"{__name__}.report_framework"
-    return (Fact("points", len(EXTENSION_POINTS), "count", "vendor-spec", SOURCE, by, decimals=0),)
+    points = extension_points()
+    by = function_name(extension_points)
+    source = points[0].source
+    return (Fact("points", len(points), "count", "vendor-spec", source, by, decimals=0),)
 
 
 def report_example(example: Example) -> tuple[Fact, ...]:
