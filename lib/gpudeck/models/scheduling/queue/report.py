@@ -40,7 +40,7 @@ def report_ladder(ladder: Ladder, scenario: Scenario) -> tuple[Fact, ...]:
         For each step `<step>` (mean queueing delay, in the unit that reads well), `p99_<step>`,
         `urgent_<step>` (delay of the highest priority), `used_<step>` (useful utilisation),
         `rate_<step>` (jobs started per hour); `ratio` (delay of FIFO over backfill), `lost`,
-        `preempted`, `runs`, `load`, `gpus`, `jobs`, `days`, `gangs`.
+        `preempted`, `duration` (published mean of a job), `runs`, `load`, `gpus`, `jobs`, `days`, `gangs`.
     """
     by = function_name(climb)
     facts = []
@@ -75,6 +75,8 @@ def report_ladder(ladder: Ladder, scenario: Scenario) -> tuple[Fact, ...]:
     facts += [
         Fact(key, value, unit, "simulated", MODEL, by, decimals=0) for key, value, unit in chosen
     ]
+    row = read_table("published/cluster_statistics").row(queue.durations_of, "run_time_mean_s")
+    facts.append(Fact("duration", row.number, row.unit, row.kind, row.sources[0], by, decimals=0))
     return tuple(facts)
 
 
