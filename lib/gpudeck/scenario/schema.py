@@ -332,6 +332,39 @@ class Fairness(Section):
     )
 
 
+class Queue(Section):
+    """The jobs that wait for whole GPUs: page 12. They are synthetic in every scenario."""
+
+    nodes: int = Field(
+        ge=1,
+        le=100_000,
+        description="nodes of the fleet that this queue fills, taken evenly; at most all",
+    )
+    load_pct: float = Field(
+        ge=1, le=400, description="GPU-hours that the jobs ask for, in % of the capacity"
+    )
+    days: float = Field(gt=0, le=365, description="days in which jobs arrive")
+    diurnal_pct: float = Field(
+        ge=0, le=100, description="swing of the rate of arrivals over a day, in % of its mean"
+    )
+    gang_share_pct: float = Field(
+        ge=0, le=100, description="share of the jobs, in %, that are gangs of 2, 4 or 8 pods"
+    )
+    durations_of: Literal["Helios", "Kalos", "PAI", "Philly", "Seren"] = Field(
+        description="cluster of data/published/cluster_statistics.csv whose mean and median "
+        "duration the jobs have"
+    )
+    over_estimate: float = Field(
+        ge=1, le=100, description="duration that users state, as a multiple of the real one"
+    )
+    checkpoint_min: float = Field(
+        ge=0, le=10_080, description="minutes between the checkpoints of a job; 0 for none"
+    )
+    restart_min: float = Field(
+        ge=0, le=10_080, description="minutes that a preempted job needs before it works again"
+    )
+
+
 class Tenant(Section):
     """One user of the shared fleet."""
 
@@ -398,6 +431,7 @@ class Scenario(Section):
     )
     right_sizing: RightSizing = Field(description="requests sized from use: page 8")
     fairness: Fairness = Field(description="borrowing and reclaim among tenants: page 13")
+    queue: Queue = Field(description="the jobs that wait for whole GPUs: page 12")
     tenants: Annotated[tuple[Tenant, ...], AfterValidator(_check_tenants)] = Field(
         strict=False,
         min_length=1,
