@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from gpudeck.figures.caption import Captioned
-from gpudeck.figures.plot_frame import draw_plot_frame
 from gpudeck.figures.style import SERIES, USEFUL
 from gpudeck.figures.tenant_name import tenant_names
 from gpudeck.figures.what_if import (
@@ -17,12 +16,11 @@ from gpudeck.figures.what_if import (
     WhatIf,
     percent_slider,
     readable,
+    what_if_frame,
 )
 from gpudeck.models.scheduling.quota import ShareGrid
 from gpudeck.scenario.schema import Tenant
 
-# two rows of sliders above, one line of readout below
-_CONTROLS_PX = 124
 _DASHES = ("", "9 5", "3 4", "12 3 3 3", "6 3", "2 2")
 TENANTS_SHOWN = len(_DASHES)
 
@@ -62,8 +60,5 @@ def fairness_what_if(grid: ShareGrid, tenants: Sequence[Tenant], page: Captioned
     )
     most = max(float(shares.max()) for shares in grid.held_pct.values())
     top = min(100, 10 * int(np.ceil(most / 10)))
-    room_px = (page.slot.width_px, page.slot.height_px - _CONTROLS_PX)
-    axes = (page.label("x"), page.label("y"))
-    ends = ((0, float(grid.hour[-1])), (0, top))
-    frame = draw_plot_frame(page.key, page.title, page.alt, room_px, *ends, axes)
+    frame = what_if_frame(page, (0, float(grid.hour[-1])), (0, top), rows=2)
     return WhatIf(frame, lines, sliders, look_up)
