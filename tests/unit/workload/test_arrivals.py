@@ -50,7 +50,7 @@ def test_arrivals_follow_the_day():
     jobs = draw(load=20.0, diurnal=0.8)
     hour = jobs.arrival_s / 3600 % 24
     day, night = ((hour > 11) & (hour < 17)).sum(), ((hour < 5) | (hour > 23)).sum()
-    # ∫(1 + 0.8 cos) over six hours about the peak and about the trough
+    # ∫(1 + 0.8 cos) over six hours about the peak and about the lowest point
     swing = 0.8 * 2 * np.sin(np.pi / 4) * 24 / (2 * np.pi)
     assert day / night == pytest.approx((6 + swing) / (6 - swing), rel=0.2)
 

@@ -40,7 +40,8 @@ def report_ladder(ladder: Ladder, scenario: Scenario) -> tuple[Fact, ...]:
         For each step `<step>` (mean queueing delay, in the unit that reads well), `p99_<step>`,
         `urgent_<step>` (delay of the highest priority), `used_<step>` (useful utilisation),
         `rate_<step>` (jobs started per hour); `ratio` (delay of FIFO over backfill), `lost`,
-        `preempted`, `duration` (published mean of a job), `runs`, `load`, `gpus`, `jobs`, `days`, `gangs`.
+        `preempted`, `duration` (published mean of a job), `runs`, `load`, `gpus`, `jobs`, `days`,
+        `gangs`.
     """
     by = function_name(climb)
     facts = []
