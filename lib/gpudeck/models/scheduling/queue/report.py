@@ -39,8 +39,9 @@ def report_ladder(ladder: Ladder, scenario: Scenario) -> tuple[Fact, ...]:
     tuple of Fact
         For each step `<step>` (mean queueing delay, in the unit that reads well), `p99_<step>`,
         `urgent_<step>` (delay of the highest priority), `used_<step>` (useful utilisation),
-        `rate_<step>` (jobs started per hour); `ratio` (delay of FIFO over backfill), `lost`,
-        `preempted`, `duration` (published mean of a job), `runs`, `load`, `gpus`, `jobs`, `days`, `gangs`.
+        `rate_<step>` (jobs started per hour); `lost`, `preempted`, `duration` (published mean of
+        a job), `runs`, `load`, `gpus`, `jobs`, `days`, `gangs`, `checkpoint`, `restart`,
+        `over_estimate`.
     """
     by = function_name(climb)
     facts = []
