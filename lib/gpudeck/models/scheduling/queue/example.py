@@ -47,7 +47,7 @@ def run_example() -> Example:
     reach into that window, waits behind it. U is urgent and takes D's place.
 
     >>> example = run_example()
-    >>> example.result.start_s[2] == example.shadow_s
+    >>> bool(example.result.start_s[2] == example.shadow_s)
     True
     """
     names, arrival, pods, gpus, minutes, priority = map(np.array, zip(*_JOBS, strict=True))

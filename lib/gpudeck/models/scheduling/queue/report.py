@@ -39,9 +39,9 @@ def report_ladder(ladder: Ladder, scenario: Scenario) -> tuple[Fact, ...]:
     tuple of Fact
         For each step `<step>` (mean queueing delay, in the unit that reads well), `p99_<step>`,
         `urgent_<step>` (delay of the highest priority), `used_<step>` (useful utilisation),
-        `rate_<step>` (jobs started per hour); `ratio` (delay of FIFO over backfill), `lost`,
-        `preempted`, `duration` (published mean of a job), `runs`, `load`, `gpus`, `jobs`, `days`,
-        `gangs`.
+        `rate_<step>` (jobs started per hour); `lost`, `preempted`, `duration` (published mean of
+        a job), `runs`, `load`, `gpus`, `jobs`, `days`, `gangs`, `checkpoint`, `restart`,
+        `over_estimate`, `durations_of` (whose durations).
     """
     by = function_name(climb)
     facts = []
@@ -78,6 +78,7 @@ def report_ladder(ladder: Ladder, scenario: Scenario) -> tuple[Fact, ...]:
     ]
     row = read_table("published/cluster_statistics").row(queue.durations_of, "run_time_mean_s")
     facts.append(Fact("duration", row.number, row.unit, row.kind, row.sources[0], by, decimals=0))
+    facts.append(Fact("durations_of", row.id, "text", row.kind, row.sources[0], by))
     return tuple(facts)
 
 
