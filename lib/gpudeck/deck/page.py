@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,7 +14,7 @@ from gpudeck.deck.outline import PageEntry
 from gpudeck.deck.text import HTML_LANGUAGE, SlideText, fill, fill_html, read_page_text
 from gpudeck.errors import InputError
 from gpudeck.fact import Fact, index_facts
-from gpudeck.figures.lettering import wrap
+from gpudeck.figures.lettering import text_width_px, wrap
 
 WIDTH_PX, HEIGHT_PX = 1280, 720
 MARGIN_PX = 56
@@ -26,6 +27,7 @@ _HEADLINE_LINE_PX = 44
 _LEAD_PX = 42
 _COVER_PX = 300
 _BOTTOM_PX = 78  # gap, source line, footer, padding
+_SOURCE_PX, _SOURCE_LINE_PX = 14, 20
 
 
 @dataclass(frozen=True)
@@ -105,12 +107,19 @@ class Page:
         return fill(self.text.labels[name], self.facts, self.lang, self.text.where)
 
     @property
+    def source(self) -> str:
+        """Return the line below the evidence that says where the page's facts come from."""
+        facts = tuple(self.facts.values())
+        return cite_facts(facts, self.setting.seed, self.setting.words, self.lang)
+
+    @property
     def slot(self) -> Slot:
         """Return the room for one piece of evidence in the page's layout."""
         if self.text.layout == "cover":
             return Slot(WIDTH_PX - 2 * MARGIN_PX, _COVER_PX)
         lines = count_headline_lines(self.headline)
         height = HEIGHT_PX - _TOP_PX - _BOTTOM_PX - lines * _HEADLINE_LINE_PX
+        height -= (count_source_lines(self.source) - 1) * _SOURCE_LINE_PX
         if self.text.lead and self.text.layout not in ("split", "code"):
             height -= _LEAD_PX
         columns = {"split": 8, "pair": 6, "code": 6}.get(self.text.layout, 12)
@@ -208,7 +217,6 @@ class Page:
 
     def _footer(self) -> str:
         words = self.setting.words
-        source = cite_facts(tuple(self.facts.values()), self.setting.seed, words, self.lang)
         rail = "".join(
             f"<i{' class=dk-here' if stage == self.entry.stage else ''}></i>"
             for stage in range(1, outline.STAGES + 1)
@@ -221,7 +229,7 @@ class Page:
             place += f" <small>{html.escape(words['detail'])} {self.detail_place}</small>"
         section = html.escape(words[f"section_{self.entry.section}"])
         return (
-            f'<footer><p class="dk-source">{html.escape(source)}</p><div class="dk-foot">'
+            f'<footer><p class="dk-source">{html.escape(self.source)}</p><div class="dk-foot">'
             f'<span class="dk-rail" aria-hidden="true">{rail}</span>'
             f'<span class="dk-section">{section}</span>'
             f'<span class="dk-scenario">{html.escape(self.setting.scenario_title)}</span>'
@@ -239,3 +247,10 @@ class Page:
 def count_headline_lines(headline: str) -> int:
     """Return how many lines a headline takes at the deck's width and headline size."""
     return len(wrap(headline, WIDTH_PX - 2 * MARGIN_PX, HEADLINE_PX, weight=700))
+
+
+def count_source_lines(source: str) -> int:
+    """Return how many lines the source line takes below the evidence, at least one."""
+    # lines break between words and authors, so they are not filled to their end
+    filled = text_width_px(source, _SOURCE_PX) / (0.98 * (WIDTH_PX - 2 * MARGIN_PX))
+    return max(1, math.ceil(filled))

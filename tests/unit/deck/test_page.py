@@ -1,12 +1,19 @@
 """A page fills its words, escapes what it is given, and says how large its evidence is drawn."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gpudeck.deck import text as text_module
 from gpudeck.deck.outline import APPENDIX, PAGES, SECTIONS, find_page
-from gpudeck.deck.page import HEIGHT_PX, Page, Setting, count_headline_lines
+from gpudeck.deck.page import (
+    HEIGHT_PX,
+    Page,
+    Setting,
+    count_headline_lines,
+    count_source_lines,
+)
 from gpudeck.deck.text import SlideText, fill, fill_html, read_page_text
 from gpudeck.errors import InputError
 from gpudeck.fact import Fact
@@ -141,6 +148,18 @@ def test_evidence_gets_less_room_under_a_headline_of_two_lines() -> None:
     one, two = make_page(headline="短"), make_page(headline="很长的标题" * 8)
     assert count_headline_lines("很长的标题" * 8) == 2
     assert two.slot.height_px < one.slot.height_px < HEIGHT_PX
+
+
+def test_evidence_gets_less_room_above_a_source_of_two_lines() -> None:
+    assert count_source_lines("来源：模拟") == 1
+    page = make_page()
+    cited = {
+        f"f{i}": Fact(f"f{i}", i, "count", "scenario", "名字很长的表" * 5, "f") for i in range(3)
+    }
+    own = [replace(fact, source=f"{fact.source}{i}.csv") for i, fact in enumerate(cited.values())]
+    longer = replace(page, facts={**page.facts, **{fact.key: fact for fact in own}})
+    assert count_source_lines(longer.source) == 2
+    assert longer.slot.height_px == page.slot.height_px - 20
 
 
 def test_a_label_or_detail_that_is_not_written_is_named() -> None:
