@@ -7,6 +7,7 @@ import pytest
 from gpudeck.deck.checks import run_checks
 from gpudeck.deck.checks.claims import check_claims, check_pages, compare_facts
 from gpudeck.deck.outline import APPENDIX, PAGES
+from gpudeck.deck.text import read_page_text
 
 FACT = {
     "key": "fleet",
@@ -19,8 +20,9 @@ FACT = {
 
 
 def record(**changes):
-    fact = {**FACT, **changes}
-    return {"page": "mig", "detail": None, "pending": False, "facts": [fact]}
+    asked = sorted(read_page_text("title", "en").slide.placeholders())
+    facts = [{**FACT, **changes}, *({**FACT, "key": key} for key in asked)]
+    return {"page": "title", "detail": None, "pending": False, "facts": facts}
 
 
 def complaints(findings):
@@ -115,4 +117,4 @@ def test_a_pending_page_is_listed_and_no_error():
         for finding in check_pages("", [{**record(), "pending": True}], "en")
         if finding.severity == "pending"
     ]
-    assert finding.where == "mig"
+    assert finding.where == "title"
