@@ -247,6 +247,41 @@ def _check_cost(cost: Cost) -> Cost:
     return cost
 
 
+class Fairness(Section):
+    """Tenants' demand over time, and what they may borrow from each other: page 13."""
+
+    load_pct: float = Field(
+        gt=0, le=400, description="mean demand of all tenants, in % of the fleet's GPUs"
+    )
+    swing_pct: float = Field(
+        ge=0,
+        le=100,
+        description="how far a tenant's demand rises and falls over its day, in % of its mean; the "
+        "tenants' peaks are spread over the day",
+    )
+    job_h: float = Field(gt=0, le=1000, description="mean run time of a job, in hours")
+    days: float = Field(
+        ge=0.5, le=60, description="length of the simulation, in days; the first sixth is warm-up"
+    )
+    borrow_limit_pct: float = Field(
+        ge=0,
+        le=100,
+        description="the most that a tenant may hold beyond its guarantee, in % of the fleet; 100 "
+        "is no limit",
+    )
+    checkpoint_min: float = Field(
+        ge=0,
+        le=10_000,
+        description="work between two checkpoints, in minutes: an evicted job loses what came "
+        "after the last; 0 loses nothing",
+    )
+    grace_s: float = Field(
+        ge=0,
+        le=86_400,
+        description="how long evicted jobs take to leave, in seconds; their GPUs do no work",
+    )
+
+
 class Tenant(Section):
     """One user of the shared fleet."""
 
@@ -311,6 +346,7 @@ class Scenario(Section):
     cost: Annotated[Cost, AfterValidator(_check_cost)] = Field(
         description="price of a GPU-hour, applied to all GPUs of the fleet"
     )
+    fairness: Fairness = Field(description="borrowing and reclaim among tenants: page 13")
     tenants: Annotated[tuple[Tenant, ...], AfterValidator(_check_tenants)] = Field(
         strict=False,
         min_length=1,
