@@ -10,6 +10,7 @@ from gpudeck.journey.baseline import (
 from gpudeck.journey.demand import GrainDemand, count_demand, report_demand
 from gpudeck.journey.run import Run, Runs, run_days
 from gpudeck.journey.stage1 import StageEffect, report_gains, report_stage1, run_stage1
+from gpudeck.journey.use_grid import UseGrid, report_use, use_grid
 from gpudeck.journey.waterfall import PARTS, Waterfall, attribute_day
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Run",
     "Runs",
     "StageEffect",
+    "UseGrid",
     "Waterfall",
     "attribute_day",
     "count_demand",
@@ -26,9 +28,11 @@ __all__ = [
     "report_demand",
     "report_gains",
     "report_stage1",
+    "report_use",
     "report_utilisation",
     "run_baseline",
     "run_days",
     "run_stage1",
     "snapshot_hour",
+    "use_grid",
 ]

@@ -77,8 +77,8 @@ def report_baseline(runs: Runs, scenario: Scenario, lang: str) -> tuple[Fact, ..
         mean_fact("waiting_pods", runs.values("waiting_pods"), "pod", MODEL, by, decimals=0),
         mean_fact("waiting_gpus", waiting / 24, "GPU", MODEL, by, decimals=0),
         mean_fact("waiting_hours", waiting, "GPU-hour", MODEL, by, decimals=0),
-        Fact("gpu_hours", capacity, "GPU-hour", "computed", MODEL, by, decimals=0),
-        Fact("gpus", round(capacity / 24), "GPU", "computed", MODEL, by, decimals=0),
+        Fact("gpu_hours", capacity, "GPU-hour", "simulated", MODEL, by, decimals=0),
+        Fact("gpus", round(capacity / 24), "GPU", "simulated", MODEL, by, decimals=0),
         Fact("runs", len(runs.runs), "count", "simulated", MODEL, by, decimals=0),
     ]
     return tuple(facts)
@@ -94,7 +94,8 @@ def report_cost(runs: Runs, scenario: Scenario, lang: str) -> tuple[Fact, ...]:
     """Return what a useful GPU-hour costs.
 
     `paid_per_useful` carries the 95 % interval over the runs, `cost_useful` and `price` the range
-    of the price, which is far wider; `lost_usd` is what a day's other hours cost.
+    of the price, which is far wider; `lost_usd` is what a day's hours cost that are not useful,
+    `grain_usd`, `stranded_usd` and `idle_usd` what these of them cost.
     """
     by = function_name(report_cost)
     cost = scenario.cost
@@ -108,6 +109,16 @@ def report_cost(runs: Runs, scenario: Scenario, lang: str) -> tuple[Fact, ...]:
         cost.high_usd_per_gpu_h,
     )
     day_usd = central * runs.runs[0].waterfall.gpu_hours
+    losses = {
+        "lost": 100 - runs.percent("useful"),
+        "grain": runs.percent("grain"),
+        "stranded": runs.percent("stranded"),
+        "idle": runs.percent("oversized", "off_peak"),
+    }
+    wasted = [
+        mean_fact(f"{name}_usd", day_usd * part / 100, "USD/day", MODEL, by, decimals=None)
+        for name, part in losses.items()
+    ]
     return (
         mean_fact("paid_per_useful", ratio, "x", MODEL, by),
         Fact(
@@ -130,14 +141,7 @@ def report_cost(runs: Runs, scenario: Scenario, lang: str) -> tuple[Fact, ...]:
             Interval(central, low, high),
             decimals=1,
         ),
-        mean_fact(
-            "lost_usd",
-            day_usd * (1 - runs.percent("useful") / 100),
-            "USD/day",
-            MODEL,
-            by,
-            decimals=0,
-        ),
+        *wasted,
         Fact("month", cost.month, "text", kind, source, by),
         Fact("basis", cost.basis.in_language(lang), "text", kind, source, by),
     )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gpudeck.errors import InputError
 from gpudeck.fact import Fact, function_name
-from gpudeck.journey.baseline import MODEL
+from gpudeck.scenario import Cluster
 from gpudeck.workload.pod import GPU_MILLI, Pods
 
 # classes of requests: name, and the largest share of one GPU in milli that belongs to it
@@ -65,15 +65,15 @@ def count_demand(pods: Pods) -> GrainDemand:
     )
 
 
-def report_demand(demand: GrainDemand, gpus: int) -> tuple[Fact, ...]:
+def report_demand(demand: GrainDemand, cluster: Cluster) -> tuple[Fact, ...]:
     """Return what whole GPUs cost by their grain alone.
 
     Parameters
     ----------
     demand : GrainDemand
         From `count_demand`.
-    gpus : int
-        GPUs of the fleet, 1 or more.
+    cluster : Cluster
+        The fleet, and where its pods come from.
 
     Returns
     -------
@@ -82,7 +82,8 @@ def report_demand(demand: GrainDemand, gpus: int) -> tuple[Fact, ...]:
         `surplus` (% of what is given); `sharing_pods` (% of GPU pods) that ask for part of one GPU,
         and `mean_share`, what they ask for on average (% of a GPU).
     """
-    by = function_name(count_demand)
+    by, gpus = function_name(count_demand), cluster.nodes.gpu_count
+    origin = cluster.facts()[0]
     given, asked = float(demand.given.sum()), float(demand.asked.sum())
     sharing = slice(0, len(CLASSES) - 1)
     pods = int(demand.pods[sharing].sum())
@@ -96,6 +97,6 @@ def report_demand(demand: GrainDemand, gpus: int) -> tuple[Fact, ...]:
         ("mean_share", mean, "%", 0),
     )
     return tuple(
-        Fact(key, value, unit, "computed", MODEL, by, decimals=decimals)
+        Fact(key, value, unit, origin.kind, origin.source, by, decimals=decimals)
         for key, value, unit, decimals in facts
     )

@@ -126,8 +126,10 @@ def report_stage1(effect: StageEffect, scenario: Scenario, lang: str) -> tuple[F
     -------
     tuple of Fact
         `<measure>_before`, `<measure>_after` for each of `MEASURES`; `cost_cut`, `gpus_cut`,
-        `useful_gain` (%, paired), `waiting_after_share`; `loss_low`, `loss_high`, `runs`, `gpus`;
-        `price`, `month`, `basis`; how many `sharing_pods` ask for part of one GPU.
+        `useful_gain` (%, paired); `free_before`, `free_after`, `stranded_before`,
+        `stranded_after`, `grain_before`, `shared_after` (% of GPU time); `sharing_pods` (% of GPU
+        pods) that ask for part of one GPU; `loss_low`, `loss_high`, `runs`, `price`, `month`,
+        `basis`.
     """
     by = function_name(run_stage1)
     facts = []
@@ -150,11 +152,14 @@ def report_stage1(effect: StageEffect, scenario: Scenario, lang: str) -> tuple[F
     facts += [fact for fact in prices if fact.key in ("price", "month", "basis")]
     pods = effect.after.runs[0].day.pods
     asks, shares = pods.num_gpu > 0, (pods.num_gpu == 1) & (pods.gpu_milli < 1000)
-    free = effect.after.percent("unneeded", "stranded")
+    for when, runs in (("before", effect.before), ("after", effect.after)):
+        free = runs.percent("unneeded", "stranded")
+        facts.append(mean_fact(f"free_{when}", free, "%", MODEL, by))
+        facts.append(mean_fact(f"stranded_{when}", runs.percent("stranded"), "%", MODEL, by))
     facts += [
-        mean_fact("free_after", free, "%", MODEL, by),
-        mean_fact("free_before", effect.before.percent("unneeded", "stranded"), "%", MODEL, by),
-        Fact("sharing_pods", 100 * float(shares.sum() / asks.sum()), "%", "computed", MODEL, by),
+        mean_fact("grain_before", effect.before.percent("grain"), "%", MODEL, by),
+        mean_fact("shared_after", effect.after.percent("shared"), "%", MODEL, by, decimals=2),
+        Fact("sharing_pods", 100 * float(shares.sum() / asks.sum()), "%", "simulated", MODEL, by),
         Fact("loss_low", scenario.use.sharing_loss_low_pct, "%", "scenario", scenario.id, by),
         Fact("loss_high", scenario.use.sharing_loss_high_pct, "%", "scenario", scenario.id, by),
         Fact("runs", len(effect.after.runs), "count", "simulated", MODEL, by, decimals=0),
