@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -38,10 +40,11 @@ def jain_rows(values: NDArray[np.float64], counted: NDArray[np.bool_]) -> NDArra
     """Return Jain's index of each row over the counted values, 1 where they are all zero."""
     x = np.where(counted, values, 0.0)
     # scaled by the largest: squares of very small shares would vanish
-    top = x.max(axis=1, initial=0.0)
+    top = reduce(np.maximum, x.T, np.zeros(len(x)))
     x = x / np.where(top > 0, top, 1.0)[:, None]
-    squares = counted.sum(axis=1) * (x**2).sum(axis=1)
-    return np.divide(x.sum(axis=1) ** 2, squares, out=np.ones(len(x)), where=squares > 0)
+    ones = np.ones(x.shape[1])
+    squares = (counted @ ones) * (x**2 @ ones)
+    return np.divide((x @ ones) ** 2, squares, out=np.ones(len(x)), where=squares > 0)
 
 
 def share_gap(shares: ArrayLike, weights: ArrayLike, wanting: ArrayLike | None = None) -> float:
@@ -79,5 +82,6 @@ def share_gap(shares: ArrayLike, weights: ArrayLike, wanting: ArrayLike | None =
 
 def gap_rows(weighted: NDArray[np.float64], wanting: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the gap of each row of weighted shares, 0 where nobody wants more."""
-    worst = np.where(wanting, weighted, np.inf).min(axis=1)
-    return np.where(np.isfinite(worst), np.maximum(0, weighted.max(axis=1) - worst), 0.0)
+    worst = reduce(np.minimum, np.where(wanting, weighted, np.inf).T)
+    best = reduce(np.maximum, weighted.T)
+    return np.where(np.isfinite(worst), np.maximum(0, best - worst), 0.0)

@@ -20,7 +20,7 @@ HELD, QUEUED, PENDING, RUNNING, COLUMNS = range(5)
 # of each job: when this attempt began, how long it waits for victims, work left, time on GPUs in
 # all attempts, first start, end; -1 for what has not happened
 START, GRACE, LEFT, BUSY, FIRST, END = range(6)
-_FAR = np.inf
+_FAR, _ZERO_WEIGHT = np.inf, 1e12
 
 
 @njit(cache=True)
@@ -91,11 +91,11 @@ def _pop_end(ends, jobs, size):
 
 @njit(cache=True)
 def borrowed_share(held, quota, total, weight):
-    """Kueue's dominant resource share of one resource, in thousandths."""
+    """Kueue's dominant resource share of one resource, in thousandths; weight 0 is above all."""
     if held <= quota:
         return 0.0
     if weight == 0:
-        return _FAR
+        return _ZERO_WEIGHT + np.ceil(round((held - quota) * 1000 / total, 9))
     return np.ceil(round((held - quota) * 1000 / total / weight, 9))
 
 
@@ -228,10 +228,8 @@ def _by_share(j, free, rule, job, state, base, running, taken, retry):
     tenants = len(quota)
     mine = borrowed_share(state[own, HELD] + gpus[j], quota[own], total, weight[own])
     held, at = state[:, HELD].copy(), base[:-1] + state[:, RUNNING] - 1
-    # who does not borrow at the outset is no candidate
-    for t in range(tenants):
-        if t == own or held[t] <= quota[t]:
-            at[t] = base[t] - 1
+    # whose share is 0 is never chosen, and the own tenant has no candidates
+    at[own] = base[own] - 1
     count, later = 0, np.zeros(tenants, dtype=np.int64)
     for final in (True, False):
         while True:
@@ -319,8 +317,39 @@ def _pick(rule, fair, job, state, base, waiting, blocked):
 
 
 @njit(cache=True)
+def _evict(now, checkpoint, other, job, state, base, waiting, running, run):
+    """Put a running job back to its queue; return the GPU-seconds that it loses."""
+    owner, gpus, tried = job[0][other], job[1][other], now - run[other, START]
+    _leave(other, job, state, base, running)
+    work = max(0.0, tried - run[other, GRACE])
+    if checkpoint > 0:
+        work = np.floor(work / checkpoint + 1e-9) * checkpoint
+    run[other, LEFT] -= work
+    run[other, BUSY] += tried
+    run[other, END] = -1.0
+    _push_number(waiting, base[owner], state[owner, PENDING], other)
+    state[owner, PENDING] += 1
+    state[owner, QUEUED] += gpus
+    return gpus * (tried - work)
+
+
+@njit(cache=True)
+def _start(now, wait, j, job, state, base, waiting, running, run):
+    """Take the first waiting job of its tenant, which is j, from the queue and let it run."""
+    t = job[0][j]
+    _pop_number(waiting, base[t], state[t, PENDING])
+    state[t, PENDING] -= 1
+    state[t, QUEUED] -= job[1][j]
+    run[j, START], run[j, GRACE] = now, wait
+    if run[j, FIRST] < 0:
+        run[j, FIRST] = now
+    run[j, END] = now + wait + run[j, LEFT]
+    _enter(j, job, state, base, running, run)
+
+
+@njit(cache=True)
 def _schedule(now, grace, checkpoint, rule, fair, job, state, base, waiting, running, run, log, to):
-    """Admit what the policy admits now; return the log of evictions, its length, GPUs free.
+    """Admit what the policy admits now; return the log of evictions and what ``to`` has become.
 
     ``to`` is (evictions so far, GPUs free, ends, their jobs, ends so far, lost GPU-seconds).
     """
@@ -328,57 +357,37 @@ def _schedule(now, grace, checkpoint, rule, fair, job, state, base, waiting, run
     count, free, ends, ending, pending_ends, lost = to
     gpus = job[1]
     blocked = np.zeros(len(quota), dtype=np.bool_)
-    taken = np.empty(state[:, RUNNING].sum() + 1, dtype=np.int64)
+    taken = np.empty(len(run), dtype=np.int64) if policy >= RECLAIM else waiting
     retry = np.empty(len(run), dtype=np.int64) if policy == FAIR else taken
     # nobody is evicted for ever at one instant, whatever the weights and sizes
-    rounds = 16 + len(taken)
+    rounds = 16 + state[:, RUNNING].sum()
     while True:
         t = _pick(rule, fair, job, state, base, waiting, blocked)
         if t < 0:
             break
-        j, most = waiting[base[t]], ceiling[t]
-        within, victims = state[t, HELD] + gpus[j] <= most, 0
+        j = waiting[base[t]]
+        within, victims = state[t, HELD] + gpus[j] <= ceiling[t], 0
         fits = within and gpus[j] <= free
         if within and not fits and rounds > 0:
-            if state[:, RUNNING].sum() > len(taken):
-                taken = np.empty(2 * state[:, RUNNING].sum(), dtype=np.int64)
             victims = _victims(j, free, rule, fair, job, state, base, running, run, taken, retry)
         if not fits and victims == 0:
             blocked[t] = True
             if policy == NONE:
                 break
             continue
-        for place in range(victims):
-            other = taken[place]
-            owner, tried = job[0][other], now - run[other, START]
-            _leave(other, job, state, base, running)
-            work = max(0.0, tried - run[other, GRACE])
-            if checkpoint > 0:
-                work = np.floor(work / checkpoint + 1e-9) * checkpoint
-            run[other, LEFT] -= work
-            run[other, BUSY] += tried
-            run[other, END] = -1.0
-            lost += gpus[other] * (tried - work)
+        _start(now, grace if victims > 0 else 0.0, j, job, state, base, waiting, running, run)
+        free -= gpus[j]
+        for other in taken[:victims]:
+            lost += _evict(now, checkpoint, other, job, state, base, waiting, running, run)
             free += gpus[other]
-            _push_number(waiting, base[owner], state[owner, PENDING], other)
-            state[owner, PENDING] += 1
-            state[owner, QUEUED] += gpus[other]
             if count == len(log):
                 log = np.concatenate((log, np.empty_like(log)))
             log[count, 0], log[count, 1], log[count, 2] = now, other, j
             count += 1
+        # shares have changed: whoever was refused may try again
+        blocked[:] = False
         if victims > 0:
             rounds -= 1
-            blocked[:] = False
-        _pop_number(waiting, base[t], state[t, PENDING])
-        state[t, PENDING] -= 1
-        state[t, QUEUED] -= gpus[j]
-        run[j, START], run[j, GRACE] = now, grace if victims > 0 else 0.0
-        if run[j, FIRST] < 0:
-            run[j, FIRST] = now
-        run[j, END] = now + run[j, GRACE] + run[j, LEFT]
-        free -= gpus[j]
-        _enter(j, job, state, base, running, run)
         if pending_ends == len(ends):
             ends = np.concatenate((ends, np.empty_like(ends)))
             ending = np.concatenate((ending, np.empty_like(ending)))
@@ -388,14 +397,30 @@ def _schedule(now, grace, checkpoint, rule, fair, job, state, base, waiting, run
 
 
 @njit(cache=True)
+def _is_stale(end, j, run):
+    """Tell whether an end is that of an attempt that was cut short."""
+    return run[j, END] != end or run[j, LEFT] == 0
+
+
+@njit(cache=True)
+def _drop_stale(run, to):
+    """Remove stale ends before the first that will come."""
+    count, free, ends, ending, pending_ends, lost = to
+    while pending_ends > 0 and _is_stale(ends[0], ending[0], run):
+        _pop_end(ends, ending, pending_ends)
+        pending_ends -= 1
+    return count, free, ends, ending, pending_ends, lost
+
+
+@njit(cache=True)
 def _end_jobs(now, job, state, base, running, run, to):
-    """Let jobs end that are due; the end of an attempt that was cut short is stale."""
+    """Let jobs end that are due."""
     count, free, ends, ending, pending_ends, lost = to
     while pending_ends > 0 and ends[0] <= now:
         end, j = ends[0], ending[0]
         _pop_end(ends, ending, pending_ends)
         pending_ends -= 1
-        if run[j, END] == end and run[j, LEFT] > 0:
+        if not _is_stale(end, j, run):
             _leave(j, job, state, base, running)
             free += job[1][j]
             run[j, BUSY] += end - run[j, START]
@@ -459,6 +484,7 @@ def simulate(rule, job, duration, arrivals, base, until, checkpoint, grace):
             history = np.concatenate((history, np.empty_like(history)))
         if _write_row(history, rows, now, job, quota, state, base, waiting):
             rows += 1
+        to = _drop_stale(run, to)
         now = until
         if coming < n:
             now = min(now, job[3][arrivals[coming]])

@@ -159,16 +159,26 @@ class Ledger:
         Formula: ⌈max_r(max(0, usage − nominal) · 1000 / lendable) / weight⌉, infinite for weight 0.
         Source: kubernetes-sigs/kueue, KEP-1714 fair sharing.
         """
+        zero_weight, share = self.rank(name)
+        return math.inf if zero_weight else share
+
+    def rank(self, name: str) -> tuple[bool, float]:
+        """Return what shares are compared by: weight 0 is above all others, then the share.
+
+        Among queues of weight 0 the share without weight decides; otherwise two of them would
+        evict each other for ever.
+        """
         node: ClusterQueue | Cohort = self.queues.get(name) or self.cohorts[name]
         parent = node.cohort if isinstance(node, ClusterQueue) else node.parent
         if parent is None:
-            return 0.0
+            return (False, 0.0)
         borrowed, lendable = dict[str, float](), dict[str, float]()
         for resource in self.resources():
             over = self.used_of(name, resource) - self.owned(name, resource)
             borrowed[resource] = max(0.0, over)
             lendable[resource] = _lendable(self, parent, resource)
-        return dominant_resource_share(borrowed, lendable, node.weight)
+        share = dominant_resource_share(borrowed, lendable, node.weight or 1.0)
+        return (node.weight == 0 and share > 0, share)
 
     def resources(self) -> list[str]:
         """Return the names of all resources that have a quota or are used."""

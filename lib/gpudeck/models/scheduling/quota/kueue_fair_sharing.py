@@ -94,11 +94,11 @@ class _Search:
                 self._take(waiting[queue].pop(0))
             else:
                 mine, other = _below_meeting(self.ledger, self.incoming.queue, queue)
-                share, before = self.ledger.share(mine), self.ledger.share(other)
+                share, before = self.ledger.rank(mine), self.ledger.rank(other)
                 while waiting[queue]:
                     workload = waiting[queue].pop(0)
                     self.ledger.change(queue, workload.uses, -1)
-                    after = self.ledger.share(other)
+                    after = self.ledger.rank(other)
                     self.ledger.change(queue, workload.uses)
                     final = strategy == "LessThanOrEqualToFinalShare"
                     if share <= after if final else share < before:
@@ -113,7 +113,7 @@ class _Search:
         waiting, dropped = _by_queue(self.retry), set[str]()
         for queue in _targets(self.ledger, self.incoming.queue, waiting, dropped):
             mine, other = _below_meeting(self.ledger, self.incoming.queue, queue)
-            if self.ledger.share(mine) < self.ledger.share(other):
+            if self.ledger.rank(mine) < self.ledger.rank(other):
                 self._take(waiting[queue].pop(0))
             dropped.add(queue)
             if self.enough:
@@ -158,13 +158,13 @@ def _next_target(
     """Return the queue reached by the highest shares from a cohort down, cohorts first in a tie."""
     choices = []
     for child in ledger.children(cohort):
-        share, is_queue = ledger.share(child), child in ledger.queues
+        (zero_weight, share), is_queue = ledger.rank(child), child in ledger.queues
         # who does not borrow gives nothing, but the way down to the own queue stays open
         on_way = child == own or child in ledger.ancestors(own)
         if child in dropped or (share == 0 and not on_way) or (is_queue and not waiting.get(child)):
             continue
-        choices.append((-share, is_queue, child))
-    for _, is_queue, child in sorted(choices):
+        choices.append((not zero_weight, -share, is_queue, child))
+    for *_, is_queue, child in sorted(choices):
         if is_queue:
             return child
         found = _next_target(ledger, child, own, waiting, dropped)

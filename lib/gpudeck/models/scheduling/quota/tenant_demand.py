@@ -80,8 +80,8 @@ def draw_tenant_jobs(
     tenant's share of the load.
 
     >>> jobs = draw_tenant_jobs([TenantDemand("a", 1)], 64, seed=0)
-    >>> 0.5 < jobs.gpu_seconds.sum() / (64 * 3 * 86400) < 1.4
-    True
+    >>> round(float(jobs.gpu_seconds.sum()) / (64 * 3 * 86400), 1)
+    0.9
     """
     _check(tenants, gpus, load_pct, swing_pct, job_h, days)
     sizes, chances = gang_sizes(gpus), np.array(GANG_SHARE)

@@ -136,7 +136,7 @@ class TenantResult:
         asked = self.asked_gpus.astype(np.float64)
         own = np.minimum(asked, self.guaranteed_gpus)
         weight = np.array([quota.weight for quota in self.quotas])
-        rest = fill_rows(self.gpus - own.sum(axis=1), asked - own, weight)
+        rest = fill_rows(self.gpus - own @ np.ones(len(weight)), asked - own, weight)
         return own + rest
 
     @property
@@ -255,8 +255,8 @@ def simulate_tenants(
         raise InputError(msg)
     check_amount("checkpoint_s", checkpoint_s, infinite=True)
     check_amount("grace_s", grace_s)
-    index = {name: number for number, name in enumerate(names)}
-    tenant = np.array([index[str(name)] for name in jobs.tenant], dtype=np.int64)
+    present, which = np.unique(jobs.tenant, return_inverse=True)
+    tenant = np.array([names.index(str(name)) for name in present], dtype=np.int64)[which]
     rows = np.arange(len(jobs))
     assert jobs.priority is not None, "Jobs fills priorities in"
     rank = np.zeros_like(jobs.priority) if policy == "none" else -jobs.priority
@@ -319,7 +319,7 @@ def _check_tenants(
         twice = next(name for name in names if names.count(name) > 1)
         msg = f"tenant {twice!r} has two quotas; allowed is one for each tenant"
         raise InputError(msg)
-    if unknown := sorted({str(name) for name in jobs.tenant} - set(names)):
+    if unknown := sorted(set(np.unique(jobs.tenant).tolist()) - set(names)):
         msg = f"tenant {unknown[0]!r} has jobs and no quota; allowed are {', '.join(names)}"
         raise InputError(msg)
     guaranteed = sum(quota.gpus for quota in quotas)

@@ -68,20 +68,21 @@ def fill_rows(
             f"{weight.shape}; allowed are (rows,), (rows, tenants) and (tenants,)"
         )
         raise InputError(msg)
-    got = np.zeros_like(demand)
+    got, ones = np.zeros_like(demand), np.ones(demand.shape[1])
     for heavy in (weight, np.where(weight == 0, 1.0, 0.0)):
         # each turn, whoever asks less than the level gets it all and leaves the more for the rest
         open_ = np.broadcast_to(heavy > 0, demand.shape).copy()
-        left = capacity - got.sum(axis=1)
+        # a product with ones: sums over a short last axis are slow
+        left = capacity - got @ ones
         for _ in range(demand.shape[1]):
-            total = (open_ * heavy).sum(axis=1)
+            total = open_ @ heavy
             level = np.divide(left, total, out=np.zeros_like(left), where=total > 0)
             content = open_ & (demand <= heavy * level[:, None])
             got = np.where(content, demand, got)
-            left = left - (content * demand).sum(axis=1)
+            left = left - (content * demand) @ ones
             open_ &= ~content
         left = np.maximum(left, 0)
-        total = (open_ * heavy).sum(axis=1)
+        total = open_ @ heavy
         level = np.divide(left, total, out=np.zeros_like(left), where=total > 0)
         got = np.where(open_, np.minimum(demand, heavy * level[:, None]), got)
     return got
