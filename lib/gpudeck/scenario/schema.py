@@ -279,6 +279,36 @@ class Fairness(Section):
         ge=0,
         le=86_400,
         description="how long evicted jobs take to leave, in seconds; their GPUs do no work",
+class Queue(Section):
+    """The jobs that wait for whole GPUs: page 12. They are synthetic in every scenario."""
+
+    nodes: int = Field(
+        ge=1,
+        le=100_000,
+        description="nodes of the fleet that this queue fills, taken evenly; all of a smaller fleet",
+    )
+    load_pct: float = Field(
+        ge=1, le=400, description="GPU-hours that the jobs ask for, in % of the capacity"
+    )
+    days: float = Field(gt=0, le=365, description="days in which jobs arrive")
+    diurnal_pct: float = Field(
+        ge=0, le=100, description="swing of the rate of arrivals over a day, in % of its mean"
+    )
+    gang_share_pct: float = Field(
+        ge=0, le=100, description="share of the jobs, in %, that are gangs of 2, 4 or 8 pods"
+    )
+    durations_of: Literal["Helios", "Kalos", "PAI", "Philly", "Seren"] = Field(
+        description="cluster of data/published/cluster_statistics.csv whose mean and median "
+        "duration the jobs have"
+    )
+    over_estimate: float = Field(
+        ge=1, le=100, description="duration that users state, as a multiple of the real one"
+    )
+    checkpoint_min: float = Field(
+        ge=0, le=10_080, description="minutes between the checkpoints of a job; 0 for none"
+    )
+    restart_min: float = Field(
+        ge=0, le=10_080, description="minutes that a preempted job needs before it works again"
     )
 
 
@@ -347,6 +377,7 @@ class Scenario(Section):
         description="price of a GPU-hour, applied to all GPUs of the fleet"
     )
     fairness: Fairness = Field(description="borrowing and reclaim among tenants: page 13")
+    queue: Queue = Field(description="the jobs that wait for whole GPUs: page 12")
     tenants: Annotated[tuple[Tenant, ...], AfterValidator(_check_tenants)] = Field(
         strict=False,
         min_length=1,

@@ -1,0 +1,1 @@
+"""Pods placed one by one, as a scheduler does that knows no gangs."""
