@@ -279,6 +279,9 @@ class Fairness(Section):
         ge=0,
         le=86_400,
         description="how long evicted jobs take to leave, in seconds; their GPUs do no work",
+    )
+
+
 class Queue(Section):
     """The jobs that wait for whole GPUs: page 12. They are synthetic in every scenario."""
 
