@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from gpudeck.figures.architecture import Block, Group, architecture
 from gpudeck.figures.caption import Captioned
@@ -31,14 +32,15 @@ from gpudeck.figures.style import (
     text_colour,
     tint,
 )
-from gpudeck.interval import interval_of
+from gpudeck.interval import band_of, interval_of
 from gpudeck.journey import Runs
 from gpudeck.journey.baseline import NodeState, published_utilisation
 from gpudeck.scenario import Scenario
 from gpudeck.units import format_number, format_quantity
 
 ALLOCATED = "#4B5563"
-_QUANTILES = 400
+# the GPUs from busiest to idlest, in percent of all
+RANKED_PCT = (np.arange(400) + 0.5) / 4
 # what a paid hour is, in four groups that a bar has room to name
 COST_GROUPS = {
     "useful": ("useful",),
@@ -60,21 +62,24 @@ def draw_use(runs: Runs, page: Captioned) -> str:
     """
     figure = new_figure(page.slot.width_px, page.slot.height_px)
     axes = figure.subplots()
-    level = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
-    looks = {
+    looks: dict[str, dict[str, Any]] = {
         "held": {"color": ALLOCATED, "linestyle": (0, (6, 2)), "linewidth": 2.5},
         "memory": SERIES[0].line() | {"marker": "", "linewidth": 2.5},
         "sm": {"color": USEFUL, "linewidth": 3.5},
     }
     curves = {}
     for field, look in looks.items():
-        pooled = np.concatenate([getattr(run.gpus, field) for run in runs.runs])
-        curves[field] = 100 * np.quantile(pooled, level)
-        sns.ecdfplot(y=curves[field], stat="percent", complementary=True, ax=axes, **look)
-    order = 100 * (1 - level)
-    axes.fill_between(order, 0, curves["sm"], color=tint(USEFUL, 0.25), lw=0)
+        curves[field] = draw_ranked(axes, runs, field, look)
+    order = RANKED_PCT
+    axes.fill_between(order, 0, curves["sm"], color=tint(USEFUL, 0.25), lw=0, zorder=0.5)
     axes.fill_between(
-        order, curves["sm"], curves["held"], facecolor=tint(WASTE, 0.18), lw=0, hatch="//"
+        order,
+        curves["sm"],
+        curves["held"],
+        facecolor=tint(WASTE, 0.18),
+        hatch="//",
+        lw=0,
+        zorder=0.5,
     )
     axes.set(xlim=(0, 100), ylim=(0, 102))
     name_axes(axes, page.label("x"), page.label("y"))
@@ -82,7 +87,7 @@ def draw_use(runs: Runs, page: Captioned) -> str:
     for name, field, at in (("held", "held", 30), ("memory", "memory", 55), ("sm", "sm", 22)):
         axes.annotate(
             page.label(name),
-            (at, float(np.interp(at, order[::-1], curves[field][::-1]))),
+            (at, float(np.interp(at, order, curves[field]))),
             (0, -24 if field == "held" else 26),
             textcoords="offset points",
             ha="left",
@@ -97,6 +102,20 @@ def draw_use(runs: Runs, page: Captioned) -> str:
         color=text_colour(WASTE), fontweight=700,
     )  # fmt: skip
     return svg_text(figure, page.key, page.title, page.alt)
+
+
+def draw_ranked(axes: Axes, runs: Runs, field: str, look: dict[str, Any]) -> NDArray[np.float64]:
+    """Draw a field of the GPUs from busiest to idlest with its 95 % band; return the curve.
+
+    The curve, in percent at `RANKED_PCT` of all GPUs, is the mean over the runs.
+    """
+    ranked = [
+        100 * np.quantile(getattr(run.gpus, field), 1 - RANKED_PCT / 100) for run in runs.runs
+    ]
+    band = band_of(ranked)
+    axes.fill_between(RANKED_PCT, band.low, band.high, color=look["color"], alpha=0.3, lw=0)
+    sns.ecdfplot(y=band.mean, stat="percent", complementary=True, ax=axes, **look)
+    return band.mean
 
 
 def draw_cost(runs: Runs, scenario: Scenario, page: Captioned) -> str:

@@ -57,6 +57,7 @@ def draw_waterfall(runs: Runs, page: Captioned) -> str:
         values.append(interval.mean)
         tops.append(level)
         level -= interval.mean
+        axes.errorbar(place, level, interval.half_width, color=INK, capsize=6, linewidth=2)
     useful = interval_of(runs.percent("useful"))
     last = len(causes) + 1
     axes.bar(last, useful.mean, 0.62, color=USEFUL)

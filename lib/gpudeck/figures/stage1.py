@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 
 from gpudeck.fact import Fact
-from gpudeck.figures.baseline import COST_GROUPS, group_look
+from gpudeck.figures.baseline import COST_GROUPS, RANKED_PCT, draw_ranked, group_look
 from gpudeck.figures.caption import Captioned
 from gpudeck.figures.sheet import table_sheet
 from gpudeck.figures.style import (
@@ -38,7 +37,6 @@ _ROWS = {
     "gpus_needed": 0,
     "cost_useful": 2,
 }
-_QUANTILES = 400
 # a part of a bar that has no room for its number
 _NARROW_PCT = 6
 
@@ -118,18 +116,14 @@ def draw_distributions(effect: StageEffect, page: Captioned) -> tuple[str, str]:
         figure = new_figure(page.slot.width_px, page.slot.height_px)
         axes = figure.subplots()
         curves = []
-        order = 100 * (1 - (np.arange(_QUANTILES) + 0.5) / _QUANTILES)
         for runs, look in (
             (effect.before, {"color": MUTED, "linestyle": (0, (6, 2)), "linewidth": 2.5}),
             (effect.after, {"color": USEFUL, "linewidth": 3.5}),
         ):
-            pooled = np.concatenate([getattr(run.gpus, field) for run in runs.runs])
-            curve = 100 * np.quantile(pooled, 1 - order / 100)
-            sns.ecdfplot(y=curve, stat="percent", complementary=True, ax=axes, **look)
-            curves.append(curve)
+            curves.append(draw_ranked(axes, runs, field, look))
         axes.set(xlim=(0, 100), ylim=(0, 112), yticks=range(0, 101, 20))
         name_axes(axes, page.label("x"), page.label(f"y_{field}"))
-        _name_curves(axes, effect, field, curves, order, page)
+        _name_curves(axes, effect, field, curves, page)
         key = f"{page.key}-{field}"
         pictures.append(svg_text(figure, key, page.label(f"y_{field}"), page.alt))
     return pictures[0], pictures[1]
@@ -140,23 +134,22 @@ def _name_curves(
     effect: StageEffect,
     field: str,
     curves: list[np.ndarray],
-    order: np.ndarray,
     page: Captioned,
 ) -> None:
     """Name both curves with their means, where they are furthest from each other."""
     gap = np.abs(curves[1] - curves[0])
     # where there is room on both sides: 40 to 85 % of the GPUs
-    inner = slice(int(0.15 * _QUANTILES), int(0.6 * _QUANTILES))
+    inner = slice(int(0.4 * len(gap)), int(0.85 * len(gap)))
     at = int(gap[inner].argmax()) + inner.start
     upper = int(curves[1][at] >= curves[0][at])
     for place, (name, runs) in enumerate((("before", effect.before), ("after", effect.after))):
         mean = format_quantity(float(runs.gpu_pct(field).mean()), "%", page.lang, decimals=1)
         above = place == upper
         # right of the middle there is no room beside the upper curve
-        corner = above and order[at] > 60
+        corner = above and RANKED_PCT[at] > 60
         axes.annotate(
             f"{page.label(name)} {mean}",
-            (100, 103) if corner else (float(order[at]), float(curves[place][at])),
+            (100, 103) if corner else (float(RANKED_PCT[at]), float(curves[place][at])),
             (0, 0) if corner else (14, 16) if above else (-12, -12),
             textcoords="offset points",
             ha="left" if above and not corner else "right",
