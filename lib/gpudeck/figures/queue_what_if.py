@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from gpudeck.figures.caption import Captioned
-from gpudeck.figures.queues import BACKFILLED, URGENT
+from gpudeck.figures.queues import BACKFILLED, URGENT, delay_words
 from gpudeck.figures.style import USEFUL, WASTE
 from gpudeck.figures.what_if import (
     Line,
@@ -20,7 +20,6 @@ from gpudeck.figures.what_if import (
 )
 from gpudeck.models.scheduling.queue import STEPS, QueueGrid, run_one
 from gpudeck.models.scheduling.queue.grid import BACKFILLS, DAYS
-from gpudeck.models.scheduling.queue.report import delay_unit
 from gpudeck.scenario import Cluster, Scenario
 from gpudeck.workload.arrivals import DAY_S
 
@@ -30,18 +29,13 @@ LIVE_LOADS_PCT = (60, 70, 80, 90, 100, 110)
 LIVE_HOURS = 12
 
 
-def _delay_words(seconds: float, lang: str) -> str:
-    unit, size = delay_unit(seconds)
-    return readable(seconds / size, unit, lang, decimals=0 if unit == "s" else 1)
-
-
 def queue_what_if(grid: QueueGrid, page: Captioned) -> WhatIf:
     """Return the explorer: allocated GPUs over two days by load and share of gangs."""
 
     def look_up(load_pct: int, gang_pct: int) -> State:
         curves = [grid.allocated_pct[load_pct, gang_pct, name] for name in BACKFILLS]
         words = {
-            name: _delay_words(grid.summary[load_pct, gang_pct, name].delay_mean_s, page.lang)
+            name: delay_words(grid.summary[load_pct, gang_pct, name].delay_mean_s, page.lang)
             for name in BACKFILLS
         }
         return State(grid.hour[1:], np.array(curves)[:, 1:], words)
@@ -86,8 +80,8 @@ def run_live(scenario: Scenario, seed: int, lang: str, *, policy: str, load_pct:
     y = [100 * (result.waiting_s[rows][:, None] / 3600 <= hours).mean(axis=0) for rows in chosen]
     summary = result.summary(0.0, DAYS * DAY_S)
     words = {
-        "mean": _delay_words(summary.delay_mean_s, lang),
-        "p99": _delay_words(summary.delay_p99_s, lang),
+        "mean": delay_words(summary.delay_mean_s, lang),
+        "p99": delay_words(summary.delay_p99_s, lang),
         "used": readable(summary.utilisation_pct, "%", lang),
         "preempted": readable(summary.preemptions, "preemption", lang, decimals=0),
     }

@@ -32,6 +32,7 @@ from gpudeck.models.scheduling.queue import (
     STEPS,
     Example,
     Ladder,
+    delay_unit,
     published_delays,
 )
 from gpudeck.units import format_quantity
@@ -111,7 +112,7 @@ def _draw_delays(axes: Axes, ladder: Ladder, places: np.ndarray, page: Captioned
         values = [_mean_of(ladder, step, field, HOUR_S) for step in STEPS]
         _draw_bars(axes, places + shift, values, 0.34, style)
         for number, (mean, reach) in enumerate(values):
-            text = _delay_words(mean * HOUR_S, page.lang)
+            text = delay_words(mean * HOUR_S, page.lang)
             text = f"{text}  {page.label(word)}" if number == 0 else text
             _write(axes, mean + reach, number + shift, text, colour)
             most = max(most, mean + reach)
@@ -119,11 +120,10 @@ def _draw_delays(axes: Axes, ladder: Ladder, places: np.ndarray, page: Captioned
     name_axes(axes, page.label("delay_x"), page.label("delay"))
 
 
-def _delay_words(seconds: float, lang: str) -> str:
-    for unit, size in (("h", HOUR_S), ("min", MINUTE_S)):
-        if seconds >= 1.5 * size:
-            return format_quantity(seconds / size, unit, lang, decimals=1)
-    return format_quantity(seconds, "s", lang, decimals=0)
+def delay_words(seconds: float, lang: str) -> str:
+    """Write a delay in the unit that reads well, with two significant digits."""
+    unit, size = delay_unit(seconds)
+    return format_quantity(seconds / size, unit, lang)
 
 
 def _draw_use(axes: Axes, ladder: Ladder, places: np.ndarray, page: Captioned) -> None:
@@ -271,10 +271,14 @@ def draw_example(example: Example, page: Captioned) -> str:
         lost = log.end_s[attempt] < result.finish_s[job]
         text = name if lost else _bar_text(name, example, page)
         colour = _bar_colour(name, example)
-        bars.append(Bar(gpus[lane], start, end, text, WASTE if lost else colour, count, hollow=lost))
+        bars.append(
+            Bar(gpus[lane], start, end, text, WASTE if lost else colour, count, hollow=lost)
+        )
     begin, end = window.begin_s / MINUTE_S, window.end_s / MINUTE_S
     lane = _free_run(free_at, int(first[-2]), int(first[-1]), window.gpus, begin)
-    bars.append(Bar(gpus[lane], begin, end, page.label("window"), WAITING, window.gpus, hollow=True))
+    bars.append(
+        Bar(gpus[lane], begin, end, page.label("window"), WAITING, window.gpus, hollow=True)
+    )
     urgent_s = float(result.start_s[names.index(example.preemptor)])
     markers = [
         Marker(example.shadow_s / MINUTE_S, page.label("shadow"), USEFUL),
@@ -351,7 +355,13 @@ def draw_published(ladder: Ladder, page: Captioned) -> str:
         )
         rows.append((page.label(step), mean, median))
     cells = [
-        (name, f"{mean:,.0f}", f"{median:,.0f}", f"{mean / median:,.1f}" if median else "—")
+        (name, f"{mean:,.0f}", f"{median:,.0f}", _ratio_words(mean, median))
         for name, mean, median in rows
     ]
     return table_sheet(page.title, header, cells, marked=len(cells) - 1)
+
+
+def _ratio_words(mean: float, median: float) -> str:
+    if not median:
+        return "—"
+    return f"{mean / median:,.0f}" if mean >= 10 * median else f"{mean / median:.1f}"

@@ -20,6 +20,7 @@ from gpudeck.models.scheduling.queue.preemption import (
     choose_victims,
 )
 from gpudeck.models.scheduling.queue.report import (
+    delay_unit,
     published_delays,
     report_example,
     report_framework,
@@ -49,6 +50,7 @@ __all__ = [
     "Victims",
     "choose_victims",
     "climb",
+    "delay_unit",
     "published_delays",
     "queue_grid",
     "queue_jobs",

@@ -3,8 +3,9 @@
 One file although it is long: numba does not see that a callee in another file has changed, and
 would go on using what it compiled before.
 
-``J``      jobs, one row a field, float64 columns for times and int64 for the rest
-``C``      the cluster now: free GPUs of each node, and who holds what
+``ask``    the jobs, a column a field: float64 for times, int64 for the rest
+``gpu``    the cluster now: free GPUs of each node, and who holds what
+``book``   what is noted of each job, the queue, the log, and scratch space
 ``room``   for each advance reservation that has not begun and each node: GPUs that a job which
            is expected to end after the reservation begins may still take, shape (windows, nodes)
 
@@ -56,7 +57,8 @@ Books = namedtuple(
     "Books",
     "state start began first waited attempts saved overhead lost tag log log_s place place_s "
     "queue finish finish_job extra scratch cached stamp shadow victim chosen "
-    "trial trial_room found found_gpus counts cost start_of dirty",
+    "trial trial_room found found_gpus counts cost start_of dirty touched"
+    " need",
 )
 
 
@@ -98,25 +100,25 @@ def _pop(times, jobs, count):
 
 
 @_leaf
-def _expected_end(J, B, j, start):
+def _expected_end(ask, book, j, start):
     """When job j is expected to end: the estimate shrinks in proportion to what is saved."""
-    return start + B.overhead[j] + J.estimate[j] * (1.0 - B.saved[j] / J.duration[j])
+    return start + book.overhead[j] + ask.estimate[j] * (1.0 - book.saved[j] / ask.duration[j])
 
 
 @_leaf
-def _usable(C, free, room, n, end):
+def _usable(gpu, free, room, n, end):
     """GPUs of node n that a job expected to end at `end` may take: free, and not set aside."""
     usable = free[n]
-    for w in range(C.count[WINDOWS_BEGUN], C.begins.size):
-        if end > C.begins[w]:
+    for w in range(gpu.count[WINDOWS_BEGUN], gpu.begins.size):
+        if end > gpu.begins[w]:
             usable = min(usable, room[w, n])
     return usable
 
 
 @_leaf
-def _usable_everywhere(C, free, room, end, usable):
+def _usable_everywhere(gpu, free, room, end, usable):
     for n in range(free.size):
-        usable[n] = _usable(C, free, room, n, end)
+        usable[n] = _usable(gpu, free, room, n, end)
 
 
 @_leaf
@@ -154,12 +156,12 @@ def _pods_of(tally, grain):
 
 
 @_leaf
-def _hold(C, n, gpus):
+def _hold(gpu, n, gpus):
     """Take GPUs of a node, or give them back where negative."""
-    C.tally[C.free[n]] -= 1
-    C.free[n] -= gpus
-    C.tally[C.free[n]] += 1
-    C.count[ALL_FREE] -= gpus
+    gpu.tally[gpu.free[n]] -= 1
+    gpu.free[n] -= gpus
+    gpu.tally[gpu.free[n]] += 1
+    gpu.count[ALL_FREE] -= gpus
 
 
 @_leaf
@@ -175,217 +177,217 @@ def pick_node(usable, grain, spread):
 
 
 @_leaf
-def _fits(J, C, B, j, now):
+def _fits(ask, gpu, book, j, now):
     """Tell whether a gang fits whole; answers are kept until anything changes."""
-    c, grain = C.count, J.grain[j]
-    if J.pods[j] * grain > c[ALL_FREE]:
+    c, grain = gpu.count, ask.grain[j]
+    if ask.pods[j] * grain > c[ALL_FREE]:
         return False
-    if C.begins.size > c[WINDOWS_BEGUN]:
-        _usable_everywhere(C, C.free, C.room, _expected_end(J, B, j, now), B.scratch)
-        return _pods_that_fit(B.scratch, grain, B.counts) >= J.pods[j]
-    if B.stamp[0, grain] != c[VERSION]:
-        B.stamp[0, grain] = c[VERSION]
-        if C.tally.size <= C.free.size:
-            B.cached[0, grain] = _pods_of(C.tally, grain)
+    if gpu.begins.size > c[WINDOWS_BEGUN]:
+        _usable_everywhere(gpu, gpu.free, gpu.room, _expected_end(ask, book, j, now), book.scratch)
+        return _pods_that_fit(book.scratch, grain, book.counts) >= ask.pods[j]
+    if book.stamp[0, grain] != c[VERSION]:
+        book.stamp[0, grain] = c[VERSION]
+        if gpu.tally.size <= gpu.free.size:
+            book.cached[0, grain] = _pods_of(gpu.tally, grain)
         else:
-            B.cached[0, grain] = _pods_that_fit(C.free, grain, B.counts)
-    return B.cached[0, grain] >= J.pods[j]
+            book.cached[0, grain] = _pods_that_fit(gpu.free, grain, book.counts)
+    return book.cached[0, grain] >= ask.pods[j]
 
 
 @_leaf
-def _fits_beside_head(J, C, B, j, now):
+def _fits_beside_head(ask, gpu, book, j, now):
     """Tell whether a gang fits into what the head will not need at its reserved time."""
-    c, grain = C.count, J.grain[j]
-    if J.pods[j] * grain > c[ALL_EXTRA]:
+    c, grain = gpu.count, ask.grain[j]
+    if ask.pods[j] * grain > c[ALL_EXTRA]:
         return False
-    windows = C.begins.size > c[WINDOWS_BEGUN]
-    if not windows and B.stamp[1, grain] == c[VERSION]:
-        return B.cached[1, grain] >= J.pods[j]
-    _usable_everywhere(C, C.free, C.room, _expected_end(J, B, j, now), B.scratch)
-    for n in range(C.free.size):
-        B.scratch[n] = min(B.scratch[n], B.extra[n])
-    fit = _pods_that_fit(B.scratch, grain, B.counts)
+    windows = gpu.begins.size > c[WINDOWS_BEGUN]
+    if not windows and book.stamp[1, grain] == c[VERSION]:
+        return book.cached[1, grain] >= ask.pods[j]
+    _usable_everywhere(gpu, gpu.free, gpu.room, _expected_end(ask, book, j, now), book.scratch)
+    for n in range(gpu.free.size):
+        book.scratch[n] = min(book.scratch[n], book.extra[n])
+    fit = _pods_that_fit(book.scratch, grain, book.counts)
     if not windows:
-        B.stamp[1, grain], B.cached[1, grain] = c[VERSION], fit
-    return fit >= J.pods[j]
+        book.stamp[1, grain], book.cached[1, grain] = c[VERSION], fit
+    return fit >= ask.pods[j]
 
 
 @_leaf
-def _take(J, C, B, j, n, gpus, now):
+def _take(ask, gpu, book, j, n, gpus, now):
     """Let job j hold GPUs of node n, in one slot a node."""
-    c = C.count
-    s = C.job_slot[j]
-    while s >= 0 and C.slot[s, S_NODE] != n:
-        s = C.slot[s, S_NEXT]
+    c = gpu.count
+    s = gpu.job_slot[j]
+    while s >= 0 and gpu.slot[s, S_NODE] != n:
+        s = gpu.slot[s, S_NEXT]
     if s >= 0:
-        C.slot[s, S_GPUS] += gpus
+        gpu.slot[s, S_GPUS] += gpus
     else:
         s = c[FREE_SLOT]
-        c[FREE_SLOT] = C.slot[s, S_NEXT]
-        first = C.node_slot[n]
-        C.slot[s, S_JOB], C.slot[s, S_NODE], C.slot[s, S_GPUS] = j, n, gpus
-        C.slot[s, S_NEXT] = C.job_slot[j]
-        C.slot[s, S_NODE_LAST], C.slot[s, S_NODE_NEXT] = -1, first
+        c[FREE_SLOT] = gpu.slot[s, S_NEXT]
+        first = gpu.node_slot[n]
+        gpu.slot[s, S_JOB], gpu.slot[s, S_NODE], gpu.slot[s, S_GPUS] = j, n, gpus
+        gpu.slot[s, S_NEXT] = gpu.job_slot[j]
+        gpu.slot[s, S_NODE_LAST], gpu.slot[s, S_NODE_NEXT] = -1, first
         if first >= 0:
-            C.slot[first, S_NODE_LAST] = s
-        C.job_slot[j] = s
-        C.node_slot[n] = s
-    _hold(C, n, gpus)
-    C.held[J.level[j]] += gpus
-    C.by_level[n, J.level[j]] += gpus
-    for w in range(c[WINDOWS_BEGUN], C.begins.size):
-        if C.end[j] > C.begins[w]:
-            C.room[w, n] -= gpus
-    if c[PLACED] < B.place.shape[0]:
-        B.place[c[PLACED], 0] = c[LOGGED]
-        B.place[c[PLACED], 1] = n
-        B.place[c[PLACED], 2] = gpus
-        B.place_s[c[PLACED]] = now
+            gpu.slot[first, S_NODE_LAST] = s
+        gpu.job_slot[j] = s
+        gpu.node_slot[n] = s
+    _hold(gpu, n, gpus)
+    gpu.held[ask.level[j]] += gpus
+    gpu.by_level[n, ask.level[j]] += gpus
+    for w in range(c[WINDOWS_BEGUN], gpu.begins.size):
+        if gpu.end[j] > gpu.begins[w]:
+            gpu.room[w, n] -= gpus
+    if c[PLACED] < book.place.shape[0]:
+        book.place[c[PLACED], 0] = c[LOGGED]
+        book.place[c[PLACED], 1] = n
+        book.place[c[PLACED], 2] = gpus
+        book.place_s[c[PLACED]] = now
     else:
         c[OVERFLOW] = 1
     c[PLACED] += 1
 
 
 @_leaf
-def _stand(C, j):
+def _stand(gpu, j):
     """Insert a job into the running ones by its expected end."""
-    low, high = 0, C.count[RUNNING_JOBS]
+    low, high = 0, gpu.count[RUNNING_JOBS]
     while low < high:
         middle = (low + high) >> 1
-        if C.end[C.by_end[middle]] <= C.end[j]:
+        if gpu.end[gpu.by_end[middle]] <= gpu.end[j]:
             low = middle + 1
         else:
             high = middle
-    for i in range(C.count[RUNNING_JOBS], low, -1):
-        C.by_end[i] = C.by_end[i - 1]
-    C.by_end[low] = j
-    C.count[RUNNING_JOBS] += 1
+    for i in range(gpu.count[RUNNING_JOBS], low, -1):
+        gpu.by_end[i] = gpu.by_end[i - 1]
+    gpu.by_end[low] = j
+    gpu.count[RUNNING_JOBS] += 1
 
 
 @_leaf
-def _step_down(C, j):
+def _step_down(gpu, j):
     """Remove a job from the running ones."""
-    low, high = 0, C.count[RUNNING_JOBS]
+    low, high = 0, gpu.count[RUNNING_JOBS]
     while low < high:
         middle = (low + high) >> 1
-        if C.end[C.by_end[middle]] < C.end[j]:
+        if gpu.end[gpu.by_end[middle]] < gpu.end[j]:
             low = middle + 1
         else:
             high = middle
-    while C.by_end[low] != j:
+    while gpu.by_end[low] != j:
         low += 1
-    for i in range(low, C.count[RUNNING_JOBS] - 1):
-        C.by_end[i] = C.by_end[i + 1]
-    C.count[RUNNING_JOBS] -= 1
+    for i in range(low, gpu.count[RUNNING_JOBS] - 1):
+        gpu.by_end[i] = gpu.by_end[i + 1]
+    gpu.count[RUNNING_JOBS] -= 1
 
 
 @_leaf
-def _start(J, C, B, j, now, usable, spread, forced):
+def _start(ask, gpu, book, j, now, usable, spread, forced):
     """Start a whole gang on the usable GPUs; `forced` is a node that takes the first pod, or -1."""
-    c = C.count
-    B.state[j], B.began[j] = RUNNING, now
-    if B.attempts[j] == 0:
-        B.start[j] = now
-    B.attempts[j] += 1
-    B.waited[j] += now - B.first[j]
-    C.end[j] = _expected_end(J, B, j, now)
-    _stand(C, j)
-    left, grain = J.pods[j], J.grain[j]
+    c = gpu.count
+    book.state[j], book.began[j] = RUNNING, now
+    if book.attempts[j] == 0:
+        book.start[j] = now
+    book.attempts[j] += 1
+    book.waited[j] += now - book.first[j]
+    gpu.end[j] = _expected_end(ask, book, j, now)
+    _stand(gpu, j)
+    left, grain = ask.pods[j], ask.grain[j]
     while left > 0:
         n = forced if forced >= 0 else pick_node(usable, grain, spread)
         forced = -1
         pods = 1 if spread else max(1, min(left, usable[n] // grain))
         usable[n] -= pods * grain
         left -= pods
-        _take(J, C, B, j, n, pods * grain, now)
-    if c[LOGGED] < B.log.size:
-        B.log[c[LOGGED]] = j
-        B.log_s[c[LOGGED], 0] = now
-        B.log_s[c[LOGGED], 1] = np.nan
+        _take(ask, gpu, book, j, n, pods * grain, now)
+    if c[LOGGED] < book.log.size:
+        book.log[c[LOGGED]] = j
+        book.log_s[c[LOGGED], 0] = now
+        book.log_s[c[LOGGED], 1] = np.nan
     else:
         c[OVERFLOW] = 1
-    B.tag[j] = c[LOGGED]
+    book.tag[j] = c[LOGGED]
     c[LOGGED] += 1
     c[VERSION] += 1
     c[DECISIONS] += 1
-    finish = now + B.overhead[j] + (J.duration[j] - B.saved[j])
-    B.finish_job[c[FINISHES]] = j
-    _push(B.finish, B.finish_job, c[FINISHES], finish, j)
+    finish = now + book.overhead[j] + (ask.duration[j] - book.saved[j])
+    book.finish_job[c[FINISHES]] = j
+    _push(book.finish, book.finish_job, c[FINISHES], finish, j)
     c[FINISHES] += 1
 
 
 @_leaf
-def _release(J, C, B, j, now):
+def _release(ask, gpu, book, j, now):
     """Give a job's GPUs back, and close its line in the log."""
-    c = C.count
-    s = C.job_slot[j]
+    c = gpu.count
+    s = gpu.job_slot[j]
     while s >= 0:
-        n, gpus = C.slot[s, S_NODE], C.slot[s, S_GPUS]
-        _hold(C, n, -gpus)
-        C.held[J.level[j]] -= gpus
-        C.by_level[n, J.level[j]] -= gpus
-        for w in range(c[WINDOWS_BEGUN], C.begins.size):
-            if C.end[j] > C.begins[w]:
-                C.room[w, n] += gpus
-        last, following = C.slot[s, S_NODE_LAST], C.slot[s, S_NODE_NEXT]
+        n, gpus = gpu.slot[s, S_NODE], gpu.slot[s, S_GPUS]
+        _hold(gpu, n, -gpus)
+        gpu.held[ask.level[j]] -= gpus
+        gpu.by_level[n, ask.level[j]] -= gpus
+        for w in range(c[WINDOWS_BEGUN], gpu.begins.size):
+            if gpu.end[j] > gpu.begins[w]:
+                gpu.room[w, n] += gpus
+        last, following = gpu.slot[s, S_NODE_LAST], gpu.slot[s, S_NODE_NEXT]
         if last >= 0:
-            C.slot[last, S_NODE_NEXT] = following
+            gpu.slot[last, S_NODE_NEXT] = following
         else:
-            C.node_slot[n] = following
+            gpu.node_slot[n] = following
         if following >= 0:
-            C.slot[following, S_NODE_LAST] = last
-        behind = C.slot[s, S_NEXT]
-        C.slot[s, S_NEXT] = c[FREE_SLOT]
+            gpu.slot[following, S_NODE_LAST] = last
+        behind = gpu.slot[s, S_NEXT]
+        gpu.slot[s, S_NEXT] = c[FREE_SLOT]
         c[FREE_SLOT] = s
         s = behind
-    C.job_slot[j] = -1
-    _step_down(C, j)
-    if c[HOPELESS] >= 0 and J.level[j] >= J.level[c[HOPELESS]]:
+    gpu.job_slot[j] = -1
+    _step_down(gpu, j)
+    if c[HOPELESS] >= 0 and ask.level[j] >= ask.level[c[HOPELESS]]:
         c[HOPELESS] = _NO_JOB
-    if B.tag[j] < B.log.size:
-        B.log_s[B.tag[j], 1] = now
+    if book.tag[j] < book.log.size:
+        book.log_s[book.tag[j], 1] = now
     c[VERSION] += 1
 
 
 @_leaf
-def _enqueue(J, C, B, j):
+def _enqueue(ask, gpu, book, j):
     """Insert a job into the queue by its rank."""
-    c = C.count
-    if c[TAIL] == B.queue.size:
+    c = gpu.count
+    if c[TAIL] == book.queue.size:
         length = c[TAIL] - c[HEAD]
         for i in range(length):
-            B.queue[i] = B.queue[c[HEAD] + i]
+            book.queue[i] = book.queue[c[HEAD] + i]
         c[HEAD], c[TAIL] = 0, length
     low, high = c[HEAD], c[TAIL]
     while low < high:
         middle = (low + high) >> 1
-        if J.rank[B.queue[middle]] < J.rank[j]:
+        if ask.rank[book.queue[middle]] < ask.rank[j]:
             low = middle + 1
         else:
             high = middle
     for i in range(c[TAIL], low, -1):
-        B.queue[i] = B.queue[i - 1]
-    B.queue[low] = j
+        book.queue[i] = book.queue[i - 1]
+    book.queue[low] = j
     c[TAIL] += 1
-    B.state[j] = WAITING
+    book.state[j] = WAITING
 
 
 @_leaf
-def _evict(J, C, B, j, now, checkpoint_s, restart_s):
+def _evict(ask, gpu, book, j, now, checkpoint_s, restart_s):
     """Preempt a running job: what it did since its last checkpoint is lost; it queues again."""
-    worked = max(0.0, now - B.began[j] - B.overhead[j])
+    worked = max(0.0, now - book.began[j] - book.overhead[j])
     if checkpoint_s > 0:
-        B.saved[j] += np.floor(worked / checkpoint_s) * checkpoint_s
-    B.lost[j] += now - B.began[j]
-    B.overhead[j] = restart_s
-    for i in range(C.count[FINISHES]):
-        if B.finish_job[i] == j:
-            _remove(B.finish, B.finish_job, C.count[FINISHES], i)
-            C.count[FINISHES] -= 1
+        book.saved[j] += np.floor(worked / checkpoint_s) * checkpoint_s
+    book.lost[j] += now - book.began[j]
+    book.overhead[j] = restart_s
+    for i in range(gpu.count[FINISHES]):
+        if book.finish_job[i] == j:
+            _remove(book.finish, book.finish_job, gpu.count[FINISHES], i)
+            gpu.count[FINISHES] -= 1
             break
-    _release(J, C, B, j, now)
-    B.first[j] = now
-    _enqueue(J, C, B, j)
+    _release(ask, gpu, book, j, now)
+    book.first[j] = now
+    _enqueue(ask, gpu, book, j)
 
 
 @_leaf
@@ -399,61 +401,61 @@ def _remove(times, jobs, count, i):
 
 
 @_leaf
-def _shift(J, C, free, room, j, sign):
+def _shift(ask, gpu, free, room, j, sign):
     """Pretend that a running job left (+1) or is back (-1)."""
-    s = C.job_slot[j]
+    s = gpu.job_slot[j]
     while s >= 0:
-        n, gpus = C.slot[s, S_NODE], sign * C.slot[s, S_GPUS]
+        n, gpus = gpu.slot[s, S_NODE], sign * gpu.slot[s, S_GPUS]
         free[n] += gpus
-        for w in range(C.count[WINDOWS_BEGUN], C.begins.size):
-            if C.end[j] > C.begins[w]:
+        for w in range(gpu.count[WINDOWS_BEGUN], gpu.begins.size):
+            if gpu.end[j] > gpu.begins[w]:
                 room[w, n] += gpus
-        s = C.slot[s, S_NEXT]
+        s = gpu.slot[s, S_NEXT]
 
 
 @_leaf
-def _before(J, B, a, b):
+def _before(ask, book, a, b):
     """Reprieve first the higher priority, then the earlier start, then the earlier row."""
-    if J.priority[a] != J.priority[b]:
-        return J.priority[a] > J.priority[b]
-    if B.began[a] != B.began[b]:
-        return B.began[a] < B.began[b]
+    if ask.priority[a] != ask.priority[b]:
+        return ask.priority[a] > ask.priority[b]
+    if book.began[a] != book.began[b]:
+        return book.began[a] < book.began[b]
     return a < b
 
 
 @_leaf
-def _sort_victims(J, B, jobs, count):
+def _sort_victims(ask, book, jobs, count):
     for i in range(1, count):
         j, k = jobs[i], i
-        while k > 0 and _before(J, B, j, jobs[k - 1]):
+        while k > 0 and _before(ask, book, j, jobs[k - 1]):
             jobs[k] = jobs[k - 1]
             k -= 1
         jobs[k] = j
 
 
 @_leaf
-def _victims_on(J, C, B, free, room, n, h, end):
-    """Put the victims on node n for one pod of job h into `B.found`; how many, or -1: no help."""
-    found, held, all_held = B.found, B.found_gpus, 0
-    count, s = 0, C.node_slot[n]
+def _victims_on(ask, gpu, book, free, room, n, h, end):
+    """Put the victims on node n for one pod of job h into `book.found`; how many, or -1: no help."""
+    found, held, all_held = book.found, book.found_gpus, 0
+    count, s = 0, gpu.node_slot[n]
     while s >= 0:
-        j, gpus = C.slot[s, S_JOB], C.slot[s, S_GPUS]
-        if J.priority[j] < J.priority[h] and not B.victim[j]:
+        j, gpus = gpu.slot[s, S_JOB], gpu.slot[s, S_GPUS]
+        if ask.priority[j] < ask.priority[h] and not book.victim[j]:
             k = count
-            while k > 0 and _before(J, B, j, found[k - 1]):
+            while k > 0 and _before(ask, book, j, found[k - 1]):
                 found[k], held[k] = found[k - 1], held[k - 1]
                 k -= 1
             found[k], held[k] = j, gpus
             all_held += gpus
             count += 1
-        s = C.slot[s, S_NODE_NEXT]
-    if count == 0 or free[n] + all_held < J.grain[h]:
+        s = gpu.slot[s, S_NODE_NEXT]
+    if count == 0 or free[n] + all_held < ask.grain[h]:
         return -1
-    if C.begins.size > C.count[WINDOWS_BEGUN]:
-        return _reprieve_beside_windows(J, C, B, free, room, n, h, end, count)
+    if gpu.begins.size > gpu.count[WINDOWS_BEGUN]:
+        return _reprieve_beside_windows(ask, gpu, book, free, room, n, h, end, count)
     spare, kept = free[n] + all_held, 0
     for i in range(count):
-        if spare - held[i] >= J.grain[h]:
+        if spare - held[i] >= ask.grain[h]:
             spare -= held[i]
         else:
             found[kept] = found[i]
@@ -462,420 +464,463 @@ def _victims_on(J, C, B, free, room, n, h, end):
 
 
 @_leaf
-def _reprieve_beside_windows(J, C, B, free, room, n, h, end, count):
+def _reprieve_beside_windows(ask, gpu, book, free, room, n, h, end, count):
     """Do the same where GPUs are about to be set aside; leaves `free` and `room` as they were."""
-    found, kept = B.found, -1
+    found, kept = book.found, -1
     for i in range(count):
-        _shift_on(C, free, room, found[i], n, 1)
-    if _usable(C, free, room, n, end) < J.grain[h]:
+        _shift_on(gpu, free, room, found[i], n, 1)
+    if _usable(gpu, free, room, n, end) < ask.grain[h]:
         for i in range(count):
-            _shift_on(C, free, room, found[i], n, -1)
+            _shift_on(gpu, free, room, found[i], n, -1)
         return kept
     kept = 0
     for i in range(count):
-        _shift_on(C, free, room, found[i], n, -1)
-        if _usable(C, free, room, n, end) < J.grain[h]:
-            _shift_on(C, free, room, found[i], n, 1)
+        _shift_on(gpu, free, room, found[i], n, -1)
+        if _usable(gpu, free, room, n, end) < ask.grain[h]:
+            _shift_on(gpu, free, room, found[i], n, 1)
             found[kept] = found[i]
             kept += 1
     for i in range(kept):
-        _shift_on(C, free, room, found[i], n, -1)
+        _shift_on(gpu, free, room, found[i], n, -1)
     return kept
 
 
 @_leaf
-def _shift_on(C, free, room, j, n, sign):
-    s = C.node_slot[n]
-    while C.slot[s, S_JOB] != j:
-        s = C.slot[s, S_NODE_NEXT]
-    gpus = sign * C.slot[s, S_GPUS]
+def _shift_on(gpu, free, room, j, n, sign):
+    s = gpu.node_slot[n]
+    while gpu.slot[s, S_JOB] != j:
+        s = gpu.slot[s, S_NODE_NEXT]
+    gpus = sign * gpu.slot[s, S_GPUS]
     free[n] += gpus
-    for w in range(C.count[WINDOWS_BEGUN], C.begins.size):
-        if C.end[j] > C.begins[w]:
+    for w in range(gpu.count[WINDOWS_BEGUN], gpu.begins.size):
+        if gpu.end[j] > gpu.begins[w]:
             room[w, n] += gpus
 
 
 @_leaf
-def _preempt(J, C, B, h, now, spread, checkpoint_s, restart_s):
+def _preempt(ask, gpu, book, h, now, spread, checkpoint_s, restart_s):
     """Let the head take the place of lower priorities, or change nothing; tell which."""
-    c, end = C.count, _expected_end(J, B, h, now)
+    c, end = gpu.count, _expected_end(ask, book, h, now)
     # What is free or held by lower priorities grows only when one of the others gives back.
-    if c[HOPELESS] == h and C.begins.size == 0:
+    if c[HOPELESS] == h and gpu.begins.size == 0:
         return False
     c[HOPELESS] = h
     within = c[ALL_FREE]
-    for k in range(J.level[h]):
-        within += C.held[k]
-    if J.level[h] == 0 or within < J.pods[h] * J.grain[h]:
+    for k in range(ask.level[h]):
+        within += gpu.held[k]
+    if ask.level[h] == 0 or within < ask.pods[h] * ask.grain[h]:
         return False
     fit = 0
-    for n in range(C.free.size):
-        within = C.free[n]
-        for k in range(J.level[h]):
-            within += C.by_level[n, k]
-        if within >= J.grain[h]:
-            fit += within // J.grain[h]
-    if fit < J.pods[h]:
+    for n in range(gpu.free.size):
+        within = gpu.free[n]
+        for k in range(ask.level[h]):
+            within += gpu.by_level[n, k]
+        if within >= ask.grain[h]:
+            fit += within // ask.grain[h]
+    if fit < ask.pods[h]:
         return False
-    victims, where = _plan(J, C, B, h, end, spread)
-    if victims > 0 and J.pods[h] > 1:
-        victims = _reprieve_gangs(J, C, B, h, victims, end)
-    for i in range(B.chosen.size):
-        if B.chosen[i] < 0:
+    victims, where = _plan(ask, gpu, book, h, end, spread)
+    if victims > 0 and ask.pods[h] > 1:
+        victims = _reprieve_gangs(ask, gpu, book, h, victims, end)
+    for i in range(book.chosen.size):
+        if book.chosen[i] < 0:
             break
-        B.victim[B.chosen[i]] = False
+        book.victim[book.chosen[i]] = False
     if victims <= 0:
         return False
     c[HOPELESS] = _NO_JOB
     c[HEAD] += 1
     for i in range(victims):
-        _evict(J, C, B, B.chosen[i], now, checkpoint_s, restart_s)
-    _usable_everywhere(C, C.free, C.room, end, B.scratch)
-    _start(J, C, B, h, now, B.scratch, spread, where if J.pods[h] == 1 else -1)
+        _evict(ask, gpu, book, book.chosen[i], now, checkpoint_s, restart_s)
+    _usable_everywhere(gpu, gpu.free, gpu.room, end, book.scratch)
+    _start(ask, gpu, book, h, now, book.scratch, spread, where if ask.pods[h] == 1 else -1)
     return True
 
 
 @_leaf
-def _plan(J, C, B, h, end, spread):
+def _plan(ask, gpu, book, h, end, spread):
     """Place the pods one by one in thought; return how many victims that takes, and the last node.
 
-    The victims stand in `B.chosen`, ended by -1. No victims at all (0) if a pod finds no place.
+    The victims stand in `book.chosen`, ended by -1. No victims at all (0) if a pod finds no place.
     """
-    free, room = B.trial, B.trial_room
-    _copy(C, free, room)
-    for n in range(B.dirty.size):
-        B.dirty[n] = True
+    free, room = book.trial, book.trial_room
+    _copy(gpu, free, room)
+    for n in range(book.dirty.size):
+        book.dirty[n] = True
+        book.touched[n] = False
     victims, n = 0, -1
-    B.chosen[0] = -1
-    for _ in range(J.pods[h]):
-        _usable_everywhere(C, free, room, end, B.scratch)
-        n = pick_node(B.scratch, J.grain[h], spread)
+    book.chosen[0] = -1
+    for _ in range(ask.pods[h]):
+        _usable_everywhere(gpu, free, room, end, book.scratch)
+        n = pick_node(book.scratch, ask.grain[h], spread)
         if n < 0:
-            n = _best_node(J, C, B, free, room, h, end)
+            n = _best_node(ask, gpu, book, free, room, h, end)
             if n < 0:
                 return 0, -1
-            count = _victims_on(J, C, B, free, room, n, h, end)
+            count = _victims_on(ask, gpu, book, free, room, n, h, end)
             for i in range(count):
-                j = B.found[i]
-                B.victim[j] = True
-                B.chosen[victims] = j
+                j = book.found[i]
+                book.victim[j] = True
+                book.chosen[victims] = j
                 victims += 1
-                _shift(J, C, free, room, j, 1)
-                s = C.job_slot[j]
+                _shift(ask, gpu, free, room, j, 1)
+                s = gpu.job_slot[j]
                 while s >= 0:
-                    B.dirty[C.slot[s, S_NODE]] = True
-                    s = C.slot[s, S_NEXT]
-            B.chosen[victims] = -1
-        B.dirty[n] = True
-        free[n] -= J.grain[h]
-        for w in range(C.count[WINDOWS_BEGUN], C.begins.size):
-            if end > C.begins[w]:
-                room[w, n] -= J.grain[h]
+                    book.dirty[gpu.slot[s, S_NODE]] = True
+                    book.touched[gpu.slot[s, S_NODE]] = True
+                    s = gpu.slot[s, S_NEXT]
+            book.chosen[victims] = -1
+        book.dirty[n] = True
+        book.touched[n] = True
+        free[n] -= ask.grain[h]
+        for w in range(gpu.count[WINDOWS_BEGUN], gpu.begins.size):
+            if end > gpu.begins[w]:
+                room[w, n] -= ask.grain[h]
     return victims, n
 
 
 @_leaf
-def _copy(C, free, room):
+def _copy(gpu, free, room):
     """Begin a trial: copy what is free now."""
     for n in range(free.size):
-        free[n] = C.free[n]
-    for w in range(C.begins.size):
+        free[n] = gpu.free[n]
+    for w in range(gpu.begins.size):
         for n in range(free.size):
-            room[w, n] = C.room[w, n]
+            room[w, n] = gpu.room[w, n]
 
 
 @_leaf
-def _best_node(J, C, B, free, room, h, end):
-    """Choose the node by Kubernetes' rules; only nodes that changed in this plan are weighed anew."""
+def _best_node(ask, gpu, book, free, room, h, end):
+    """Choose the node by Kubernetes' rules; only nodes that may win are looked at closely.
+
+    As victims are reprieved from the highest priority, the top one on a node is of the lowest level
+    up to which all have to go: no node that needs a higher level than another can win.
+    """
+    least = _lowest_need(ask, gpu, book, free, h)
     chosen = -1
-    for n in range(C.free.size):
-        if B.dirty[n]:
-            B.dirty[n] = False
-            kept = _victims_on(J, C, B, free, room, n, h, end)
-            B.cost[n, 2] = kept
+    for n in range(gpu.free.size):
+        if book.need[n] > least:
+            continue
+        if book.dirty[n]:
+            book.dirty[n] = False
+            kept = _victims_on(ask, gpu, book, free, room, n, h, end)
+            book.cost[n, 2] = kept
             if kept > 0:
-                _weigh(J, B, n, kept)
-        if B.cost[n, 2] > 0 and (chosen < 0 or _cheaper(B, n, chosen)):
+                _weigh(ask, book, n, kept)
+        if book.cost[n, 2] > 0 and (chosen < 0 or _cheaper(book, n, chosen)):
             chosen = n
     return chosen
 
 
 @_leaf
-def _weigh(J, B, n, kept):
+def _lowest_need(ask, gpu, book, free, h):
+    """Note up to which level jobs have to go on each node; 0 where this plan changed it already."""
+    least = ask.level[h]
+    windows = gpu.begins.size > gpu.count[WINDOWS_BEGUN]
+    for n in range(free.size):
+        book.need[n] = 0
+        if book.touched[n] or windows:
+            continue
+        sum_, k = free[n], 0
+        while k < ask.level[h]:
+            sum_ += gpu.by_level[n, k]
+            if sum_ >= ask.grain[h]:
+                break
+            k += 1
+        book.need[n] = k
+        least = min(least, k)
+    return least
+
+
+@_leaf
+def _weigh(ask, book, n, kept):
     """Note what the victims of node n cost: top priority, sum, number, earliest start at the top."""
-    top, total, start = J.priority[B.found[0]], 0, np.inf
+    top, total, start = ask.priority[book.found[0]], 0, np.inf
     for i in range(kept):
-        j = B.found[i]
-        total += J.priority[j] + _SIGN
-        if J.priority[j] == top:
-            start = min(start, B.began[j])
-    B.cost[n, 0], B.cost[n, 1], B.start_of[n] = top, total, start
+        j = book.found[i]
+        total += ask.priority[j] + _SIGN
+        if ask.priority[j] == top:
+            start = min(start, book.began[j])
+    book.cost[n, 0], book.cost[n, 1], book.start_of[n] = top, total, start
 
 
 @_leaf
-def _cheaper(B, n, other):
+def _cheaper(book, n, other):
     for k in range(3):
-        if B.cost[n, k] != B.cost[other, k]:
-            return B.cost[n, k] < B.cost[other, k]
-    return B.start_of[n] > B.start_of[other]
+        if book.cost[n, k] != book.cost[other, k]:
+            return book.cost[n, k] < book.cost[other, k]
+    return book.start_of[n] > book.start_of[other]
 
 
 @_leaf
-def _reprieve_gangs(J, C, B, h, victims, end):
+def _reprieve_gangs(ask, gpu, book, h, victims, end):
     """Keep every victim without which the gang fits all the same; return how many are left."""
-    free, room = B.trial, B.trial_room
-    _copy(C, free, room)
-    _sort_victims(J, B, B.chosen, victims)
+    free, room = book.trial, book.trial_room
+    _copy(gpu, free, room)
+    _sort_victims(ask, book, book.chosen, victims)
     for i in range(victims):
-        _shift(J, C, free, room, B.chosen[i], 1)
+        _shift(ask, gpu, free, room, book.chosen[i], 1)
     kept = 0
     for i in range(victims):
-        j = B.chosen[i]
-        _shift(J, C, free, room, j, -1)
-        _usable_everywhere(C, free, room, end, B.scratch)
-        if _pods_that_fit(B.scratch, J.grain[h], B.counts) < J.pods[h]:
-            _shift(J, C, free, room, j, 1)
-            B.chosen[i] = B.chosen[kept]
-            B.chosen[kept] = j
+        j = book.chosen[i]
+        _shift(ask, gpu, free, room, j, -1)
+        _usable_everywhere(gpu, free, room, end, book.scratch)
+        if _pods_that_fit(book.scratch, ask.grain[h], book.counts) < ask.pods[h]:
+            _shift(ask, gpu, free, room, j, 1)
+            book.chosen[i] = book.chosen[kept]
+            book.chosen[kept] = j
             kept += 1
     return kept
 
 
 @_leaf
-def _expected(C, n_running, windows_at, now):
+def _expected(gpu, n_running, windows_at, now):
     """Return when the next GPUs are expected back, from running jobs or from reservations."""
     time = np.inf
-    if n_running < C.count[RUNNING_JOBS]:
-        time = max(now, C.end[C.by_end[n_running]])
-    for w in range(C.begins.size):
-        if C.ends[w] > windows_at:
-            time = min(time, C.ends[w])
+    if n_running < gpu.count[RUNNING_JOBS]:
+        time = max(now, gpu.end[gpu.by_end[n_running]])
+    for w in range(gpu.begins.size):
+        if gpu.ends[w] > windows_at:
+            time = min(time, gpu.ends[w])
     return time
 
 
 @_leaf
-def _reserve(J, C, B, h, now, spread):
+def _reserve(ask, gpu, book, h, now, spread):
     """Find when the head can start at the latest, and what is left beside it then."""
-    c, grain = C.count, J.grain[h]
-    free = B.trial
+    c, grain = gpu.count, ask.grain[h]
+    free = book.trial
     for n in range(free.size):
-        free[n] = C.free[n]
-    fit, i, time = _pods_that_fit(free, grain, B.counts), 0, now
+        free[n] = gpu.free[n]
+    fit, i, time = _pods_that_fit(free, grain, book.counts), 0, now
     while True:
-        time = _expected(C, i, time, now)
-        while i < c[RUNNING_JOBS] and max(now, C.end[C.by_end[i]]) <= time:
-            s = C.job_slot[C.by_end[i]]
+        time = _expected(gpu, i, time, now)
+        while i < c[RUNNING_JOBS] and max(now, gpu.end[gpu.by_end[i]]) <= time:
+            s = gpu.job_slot[gpu.by_end[i]]
             while s >= 0:
-                n = C.slot[s, S_NODE]
+                n = gpu.slot[s, S_NODE]
                 fit -= free[n] // grain
-                free[n] += C.slot[s, S_GPUS]
+                free[n] += gpu.slot[s, S_GPUS]
                 fit += free[n] // grain
-                s = C.slot[s, S_NEXT]
+                s = gpu.slot[s, S_NEXT]
             i += 1
-        if C.begins.size:
-            _without_windows(C, free, time, _expected_end(J, B, h, time), B.scratch)
-            fit = _pods_that_fit(B.scratch, grain, B.counts)
+        if gpu.begins.size:
+            _without_windows(gpu, free, time, _expected_end(ask, book, h, time), book.scratch)
+            fit = _pods_that_fit(book.scratch, grain, book.counts)
         else:
             for n in range(free.size):
-                B.scratch[n] = free[n]
-        if fit >= J.pods[h] or time == np.inf:
+                book.scratch[n] = free[n]
+        if fit >= ask.pods[h] or time == np.inf:
             break
-    left = J.pods[h]
-    while left > 0 and fit >= J.pods[h]:
-        n = pick_node(B.scratch, grain, spread)
-        pods = 1 if spread else min(left, B.scratch[n] // grain)
-        B.scratch[n] -= pods * grain
+    left = ask.pods[h]
+    while left > 0 and fit >= ask.pods[h]:
+        n = pick_node(book.scratch, grain, spread)
+        pods = 1 if spread else min(left, book.scratch[n] // grain)
+        book.scratch[n] -= pods * grain
         left -= pods
     c[ALL_EXTRA] = 0
-    for n in range(C.free.size):
-        B.extra[n] = max(0, B.scratch[n])
-        c[ALL_EXTRA] += B.extra[n]
-    B.shadow[0] = time
+    for n in range(gpu.free.size):
+        book.extra[n] = max(0, book.scratch[n])
+        c[ALL_EXTRA] += book.extra[n]
+    book.shadow[0] = time
     c[RESERVED_FOR] = h
     c[VERSION] += 1
 
 
 @_leaf
-def _without_windows(C, free, begin, end, usable):
+def _without_windows(gpu, free, begin, end, usable):
     """GPUs free at `begin` less all that is set aside at any time until `end`."""
     for n in range(free.size):
         usable[n] = free[n]
-    for w in range(C.begins.size):
-        if C.ends[w] <= begin:
+    for w in range(gpu.begins.size):
+        if gpu.ends[w] <= begin:
             for n in range(free.size):
-                usable[n] += C.taken[w, n]
-        elif w >= C.count[WINDOWS_BEGUN] and C.begins[w] < end:
+                usable[n] += gpu.taken[w, n]
+        elif w >= gpu.count[WINDOWS_BEGUN] and gpu.begins[w] < end:
             for n in range(free.size):
-                usable[n] -= C.want[w, n]
-        elif w < C.count[WINDOWS_BEGUN]:
+                usable[n] -= gpu.want[w, n]
+        elif w < gpu.count[WINDOWS_BEGUN]:
             for n in range(free.size):
-                usable[n] -= C.want[w, n] - C.taken[w, n]
+                usable[n] -= gpu.want[w, n] - gpu.taken[w, n]
 
 
 @_leaf
-def _start_next(J, C, B, j, now, spread, beside):
-    _usable_everywhere(C, C.free, C.room, _expected_end(J, B, j, now), B.scratch)
+def _start_next(ask, gpu, book, j, now, spread, beside):
+    _usable_everywhere(gpu, gpu.free, gpu.room, _expected_end(ask, book, j, now), book.scratch)
     if beside:
-        for n in range(C.free.size):
-            B.scratch[n] = min(B.scratch[n], B.extra[n])
-    _start(J, C, B, j, now, B.scratch, spread, -1)
+        for n in range(gpu.free.size):
+            book.scratch[n] = min(book.scratch[n], book.extra[n])
+    _start(ask, gpu, book, j, now, book.scratch, spread, -1)
 
 
 @_leaf
-def _try_behind(J, C, B, j, now, spread, mode):
+def _try_behind(ask, gpu, book, j, now, spread, mode):
     """Start a job from behind the head if it fits and does not delay it; tell whether."""
-    if not _fits(J, C, B, j, now):
+    if not _fits(ask, gpu, book, j, now):
         return False
-    if mode == GREEDY or _expected_end(J, B, j, now) <= B.shadow[0]:
-        _start_next(J, C, B, j, now, spread, False)
+    if mode == GREEDY or _expected_end(ask, book, j, now) <= book.shadow[0]:
+        _start_next(ask, gpu, book, j, now, spread, False)
         return True
-    if not _fits_beside_head(J, C, B, j, now):
+    if not _fits_beside_head(ask, gpu, book, j, now):
         return False
-    _start_next(J, C, B, j, now, spread, True)
-    s = C.job_slot[j]
+    _start_next(ask, gpu, book, j, now, spread, True)
+    s = gpu.job_slot[j]
     while s >= 0:
-        B.extra[C.slot[s, S_NODE]] -= C.slot[s, S_GPUS]
-        C.count[ALL_EXTRA] -= C.slot[s, S_GPUS]
-        s = C.slot[s, S_NEXT]
+        book.extra[gpu.slot[s, S_NODE]] -= gpu.slot[s, S_GPUS]
+        gpu.count[ALL_EXTRA] -= gpu.slot[s, S_GPUS]
+        s = gpu.slot[s, S_NEXT]
     return True
 
 
 @_leaf
-def _backfill(J, C, B, now, spread, mode, depth):
+def _hopeless_behind(ask, gpu, book, j):
+    """Tell at a glance that a job cannot start now: most of those that wait cannot."""
+    pods, grain = ask.pods[j], ask.grain[j]
+    return pods * grain > gpu.count[ALL_FREE] or (
+        book.stamp[0, grain] == gpu.count[VERSION] and book.cached[0, grain] < pods
+    )
+
+
+@_leaf
+def _backfill(ask, gpu, book, now, spread, mode, depth):
     """Look at the jobs behind the head in turn."""
-    c = C.count
+    c = gpu.count
     kept = c[HEAD] + 1
     last = min(c[TAIL], kept + depth)
     i = kept
     while i < last and c[ALL_FREE] > 0:
-        j = B.queue[i]
-        if not _try_behind(J, C, B, j, now, spread, mode):
-            B.queue[kept] = j
+        j = book.queue[i]
+        if _hopeless_behind(ask, gpu, book, j) or not _try_behind(
+            ask, gpu, book, j, now, spread, mode
+        ):
+            book.queue[kept] = j
             kept += 1
         i += 1
     if kept < i:
         for k in range(i, c[TAIL]):
-            B.queue[kept] = B.queue[k]
+            book.queue[kept] = book.queue[k]
             kept += 1
         c[TAIL] = kept
 
 
 @_leaf
-def _backfill_newcomer(J, C, B, now, spread, mode, arrived):
+def _backfill_newcomer(ask, gpu, book, now, spread, mode, arrived):
     """Look at one job only, where nothing but its arrival is new."""
-    c = C.count
+    c = gpu.count
     place = c[HEAD] + 1
-    while place < c[TAIL] and B.queue[place] != arrived:
+    while place < c[TAIL] and book.queue[place] != arrived:
         place += 1
-    if place < c[TAIL] and _try_behind(J, C, B, arrived, now, spread, mode):
+    if place < c[TAIL] and _try_behind(ask, gpu, book, arrived, now, spread, mode):
         for k in range(place + 1, c[TAIL]):
-            B.queue[k - 1] = B.queue[k]
+            book.queue[k - 1] = book.queue[k]
         c[TAIL] -= 1
 
 
 @_leaf
-def _schedule(J, C, B, now, arrived, spread, backfill, depth, preempt, checkpoint_s, restart_s):
+def _schedule(
+    ask, gpu, book, now, arrived, spread, backfill, depth, preempt, checkpoint_s, restart_s
+):
     """Start from the head what fits, then backfill; `arrived` is the only news, or -1."""
-    c = C.count
+    c = gpu.count
     while c[HEAD] < c[TAIL]:
-        h = B.queue[c[HEAD]]
-        if _fits(J, C, B, h, now):
+        h = book.queue[c[HEAD]]
+        if _fits(ask, gpu, book, h, now):
             c[HEAD] += 1
-            _start_next(J, C, B, h, now, spread, False)
-        elif not (preempt and _preempt(J, C, B, h, now, spread, checkpoint_s, restart_s)):
+            _start_next(ask, gpu, book, h, now, spread, False)
+        elif not (preempt and _preempt(ask, gpu, book, h, now, spread, checkpoint_s, restart_s)):
             break
         arrived = _NO_JOB
         c[RESERVED_FOR] = _NO_JOB
     if c[HEAD] == c[TAIL] or backfill == NO_BACKFILL:
         return
-    if backfill == EASY and (c[RESERVED_FOR] != B.queue[c[HEAD]] or now >= B.shadow[0]):
-        _reserve(J, C, B, B.queue[c[HEAD]], now, spread)
+    if backfill == EASY and (c[RESERVED_FOR] != book.queue[c[HEAD]] or now >= book.shadow[0]):
+        _reserve(ask, gpu, book, book.queue[c[HEAD]], now, spread)
         arrived = _NO_JOB
     if arrived != _NO_JOB and c[TAIL] - c[HEAD] - 1 <= depth:
-        _backfill_newcomer(J, C, B, now, spread, backfill, arrived)
+        _backfill_newcomer(ask, gpu, book, now, spread, backfill, arrived)
     else:
-        _backfill(J, C, B, now, spread, backfill, depth)
+        _backfill(ask, gpu, book, now, spread, backfill, depth)
 
 
 @_leaf
-def _turn_windows(C, now):
+def _turn_windows(gpu, now):
     """Begin and end advance reservations that are due; GPUs still in use follow when they end."""
-    c = C.count
-    while c[WINDOWS_BEGUN] < C.begins.size and C.begins[c[WINDOWS_BEGUN]] <= now:
+    c = gpu.count
+    while c[WINDOWS_BEGUN] < gpu.begins.size and gpu.begins[c[WINDOWS_BEGUN]] <= now:
         c[WINDOWS_BEGUN] += 1
         c[VERSION] += 1
     for w in range(c[WINDOWS_BEGUN]):
-        for n in range(C.free.size):
-            if C.ends[w] <= now:
-                gpus = -C.taken[w, n]
+        for n in range(gpu.free.size):
+            if gpu.ends[w] <= now:
+                gpus = -gpu.taken[w, n]
             else:
-                gpus = min(C.want[w, n] - C.taken[w, n], C.free[n])
+                gpus = min(gpu.want[w, n] - gpu.taken[w, n], gpu.free[n])
             if gpus != 0:
-                C.taken[w, n] += gpus
-                _hold(C, n, gpus)
+                gpu.taken[w, n] += gpus
+                _hold(gpu, n, gpus)
                 c[VERSION] += 1
 
 
 @_leaf
-def _next_window(C, now):
+def _next_window(gpu, now):
     time = np.inf
-    for w in range(C.begins.size):
-        if C.begins[w] > now:
-            time = min(time, C.begins[w])
-        if C.ends[w] > now:
-            time = min(time, C.ends[w])
+    for w in range(gpu.begins.size):
+        if gpu.begins[w] > now:
+            time = min(time, gpu.begins[w])
+        if gpu.ends[w] > now:
+            time = min(time, gpu.ends[w])
     return time
 
 
 @njit(cache=True)
 def run_gangs(
-    J, C, B, order, spread, backfill, depth, preempt, checkpoint_s, restart_s, times, levels
+    ask, gpu, book, order, spread, backfill, depth, preempt, checkpoint_s, restart_s, times, levels
 ):
     """Run all jobs to their ends; `times` and `levels` get what is held at each moment.
 
     Returns the number of moments. `levels` holds allocated GPUs, GPUs set aside, waiting jobs.
     """
-    c, coming, moments = C.count, 0, 0
+    c, coming, moments, capacity = gpu.count, 0, 0, gpu.capacity.sum()
     now = -np.inf
     while coming < order.size or c[FINISHES] > 0 or c[HEAD] < c[TAIL]:
         time = np.inf
         if coming < order.size:
-            time = J.arrival[order[coming]]
+            time = ask.arrival[order[coming]]
         if c[FINISHES] > 0:
-            time = min(time, B.finish[0])
-        if C.begins.size:
-            time = min(time, _next_window(C, now))
+            time = min(time, book.finish[0])
+        if gpu.begins.size:
+            time = min(time, _next_window(gpu, now))
         if time == np.inf:
             break
         now = time
         arrivals, arrived, quiet = 0, -1, True
-        while c[FINISHES] > 0 and B.finish[0] == now:
-            j = B.finish_job[0]
-            c[FINISHES] = _pop(B.finish, B.finish_job, c[FINISHES])
-            B.state[j], B.lost[j] = DONE, B.lost[j] + (now - B.began[j])
+        while c[FINISHES] > 0 and book.finish[0] == now:
+            j = book.finish_job[0]
+            c[FINISHES] = _pop(book.finish, book.finish_job, c[FINISHES])
+            book.state[j], book.lost[j] = DONE, book.lost[j] + (now - book.began[j])
             quiet = False
-            _release(J, C, B, j, now)
-        if C.begins.size:
-            _turn_windows(C, now)
+            _release(ask, gpu, book, j, now)
+        if gpu.begins.size:
+            _turn_windows(gpu, now)
             quiet = False
-        while coming < order.size and J.arrival[order[coming]] == now:
+        while coming < order.size and ask.arrival[order[coming]] == now:
             arrived = order[coming]
             coming += 1
-            B.first[arrived] = now
-            _enqueue(J, C, B, arrived)
+            book.first[arrived] = now
+            _enqueue(ask, gpu, book, arrived)
             arrivals += 1
         if not (quiet and arrivals == 1):
             arrived = -1
         _schedule(
-            J, C, B, now, arrived, spread, backfill, depth, preempt, checkpoint_s, restart_s
+            ask, gpu, book, now, arrived, spread, backfill, depth, preempt, checkpoint_s, restart_s
         )
         if c[OVERFLOW]:
             return moments
         times[moments] = now
         reserved = 0
-        if C.begins.size:
-            reserved = C.taken.sum()
-        levels[moments, 0] = C.capacity.sum() - c[ALL_FREE] - reserved
+        if gpu.begins.size:
+            reserved = gpu.taken.sum()
+        levels[moments, 0] = capacity - c[ALL_FREE] - reserved
         levels[moments, 1] = reserved
         levels[moments, 2] = c[TAIL] - c[HEAD]
         moments += 1

@@ -143,9 +143,9 @@ class QueuePolicy:
             level = -jobs.priority.astype(np.float64)
         else:
             assert jobs.estimate_s is not None, "Jobs fills it"
-            level = np.searchsorted(
-                np.array(self.level_gpu_s), jobs.gpus * jobs.estimate_s
-            ).astype(np.float64)
+            level = np.searchsorted(np.array(self.level_gpu_s), jobs.gpus * jobs.estimate_s).astype(
+                np.float64
+            )
         if self.aging_s == inf:
             return level, arrival
         return np.zeros(len(jobs)), arrival + level * self.aging_s

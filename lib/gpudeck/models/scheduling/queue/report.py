@@ -28,9 +28,7 @@ def delay_unit(seconds: float) -> tuple[str, float]:
     >>> delay_unit(5400.0), delay_unit(150.0), delay_unit(0.0)
     (('h', 3600.0), ('min', 60.0), ('s', 1.0))
     """
-    return next(
-        ((unit, size) for unit, size in _UNITS if seconds >= 1.5 * size), _UNITS[-1]
-    )
+    return next(((unit, size) for unit, size in _UNITS if seconds >= 1.5 * size), _UNITS[-1])
 
 
 def report_ladder(ladder: Ladder, scenario: Scenario) -> tuple[Fact, ...]:
@@ -62,7 +60,9 @@ def report_ladder(ladder: Ladder, scenario: Scenario) -> tuple[Fact, ...]:
         ("gpus", ladder.gpus, "GPU"),
         ("jobs", ladder.jobs, "job"),
     )
-    facts += [Fact(key, value, unit, "simulated", MODEL, by, decimals=0) for key, value, unit in settings]
+    facts += [
+        Fact(key, value, unit, "simulated", MODEL, by, decimals=0) for key, value, unit in settings
+    ]
     queue = scenario.queue
     chosen: tuple[tuple[str, float, str], ...] = (
         ("load", queue.load_pct, "%"),
@@ -72,13 +72,15 @@ def report_ladder(ladder: Ladder, scenario: Scenario) -> tuple[Fact, ...]:
         ("restart", queue.restart_min, "min"),
         ("over_estimate", queue.over_estimate, "x"),
     )
-    facts += [Fact(key, value, unit, "simulated", MODEL, by, decimals=0) for key, value, unit in chosen]
+    facts += [
+        Fact(key, value, unit, "simulated", MODEL, by, decimals=0) for key, value, unit in chosen
+    ]
     return tuple(facts)
 
 
 def _delay_fact(key: str, samples_s: NDArray[np.float64], by: str) -> Fact:
     unit, size = delay_unit(float(samples_s.mean()))
-    return mean_fact(key, samples_s / size, unit, MODEL, by)
+    return mean_fact(key, samples_s / size, unit, MODEL, by, decimals=None)
 
 
 def report_framework() -> tuple[Fact, ...]:
@@ -100,7 +102,9 @@ def report_example(example: Example) -> tuple[Fact, ...]:
         ("end", example.window.end_s / MINUTE_S, "min"),
         ("redone", lost_gpu_s / MINUTE_S, "count"),
     )
-    return tuple(Fact(key, value, unit, "simulated", MODEL, by, decimals=0) for key, value, unit in moments)
+    return tuple(
+        Fact(key, value, unit, "simulated", MODEL, by, decimals=0) for key, value, unit in moments
+    )
 
 
 def report_grid(grid: QueueGrid, gang_pct: int = 20) -> tuple[Fact, ...]:
@@ -111,7 +115,7 @@ def report_grid(grid: QueueGrid, gang_pct: int = 20) -> tuple[Fact, ...]:
     for key, name in (("without", "none"), ("with", "easy")):
         seconds = grid.summary[most, gang_pct, name].delay_mean_s
         unit, size = delay_unit(seconds)
-        facts.append(Fact(key, seconds / size, unit, "simulated", MODEL, by, decimals=1))
+        facts.append(Fact(key, seconds / size, unit, "simulated", MODEL, by))
     return tuple(facts)
 
 
@@ -136,5 +140,7 @@ def report_published() -> tuple[Fact, ...]:
             facts.append(Fact(key, row.number, "s", row.kind, row.sources[0], by, decimals=0))
     philly = rows["Philly"]
     ratio = philly["queue_mean_s"].number / philly["queue_median_s"].number
-    facts.append(Fact("shape", ratio, "x", "derived", philly["queue_mean_s"].sources[0], by, decimals=0))
+    facts.append(
+        Fact("shape", ratio, "x", "derived", philly["queue_mean_s"].sources[0], by, decimals=0)
+    )
     return tuple(facts)

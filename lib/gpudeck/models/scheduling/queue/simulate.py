@@ -223,6 +223,8 @@ def _open(jobs: Jobs, pool: GpuPool, policy: QueuePolicy, room: int) -> tuple[An
         cost=np.zeros((nodes, 3), dtype=whole),
         start_of=np.zeros(nodes),
         dirty=np.zeros(nodes, dtype=bool),
+        touched=np.zeros(nodes, dtype=bool),
+        need=np.zeros(nodes, dtype=whole),
     )
     return told, cluster, books
 
@@ -275,7 +277,9 @@ def _simulate_pods(
         msg = f"the jobs have {count} pods; allowed without gangs are {MAX_PODS}"
         raise InputError(msg)
     owner = np.repeat(np.flatnonzero(fits), jobs.pods[fits])
-    number = np.arange(count) - np.repeat(np.cumsum(jobs.pods[fits]) - jobs.pods[fits], jobs.pods[fits])
+    number = np.arange(count) - np.repeat(
+        np.cumsum(jobs.pods[fits]) - jobs.pods[fits], jobs.pods[fits]
+    )
     later = number * policy.pod_interval_s
     first, second = (key[owner] for key in policy.keys(jobs))
     ranks = np.empty(count, dtype=np.int64)

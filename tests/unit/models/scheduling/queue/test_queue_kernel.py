@@ -135,9 +135,7 @@ class Twin:
                     gone.add(j)
             priorities = [int(self.jobs.priority[j]) for j in gone]
             top = max(priorities)
-            start = min(
-                self.running[j]["began"] for j in gone if self.jobs.priority[j] == top
-            )
+            start = min(self.running[j]["began"] for j in gone if self.jobs.priority[j] == top)
             cost = (top, sum(p + 2**31 for p in priorities), len(gone), -start, n)
             if best is None or cost < best[0]:
                 best = cost, n, sorted(gone, key=self.before)
@@ -421,7 +419,7 @@ def test_one_pod_preempts_whom_kubernetes_would(case, grain):
     policy = QueuePolicy("priority", backfill="greedy", preemption=Preemption(0, 0))
     result = simulate_queue(Jobs(*parts), pool, policy)
     log = result.log
-    at_one = (log.start_s[log.attempt] == 0)
+    at_one = log.start_s[log.attempt] == 0
     nodes = [
         NodeLoad(
             str(n),

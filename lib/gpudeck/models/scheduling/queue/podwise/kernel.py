@@ -11,6 +11,60 @@ from gpudeck.models.scheduling.queue.kernel import _pop, _push, pick_node
 
 
 @njit(cache=True)
+def _insert(queue, waiting, rank, p):
+    """Insert a pod into the queue by its rank."""
+    low, high = 0, waiting
+    while low < high:
+        middle = (low + high) >> 1
+        if rank[queue[middle]] < rank[p]:
+            low = middle + 1
+        else:
+            high = middle
+    for i in range(waiting, low, -1):
+        queue[i] = queue[i - 1]
+    queue[low] = p
+
+
+@njit(cache=True)
+def _release(j, head_of, next_of, node, grain, free):
+    """Give the GPUs of a job back."""
+    p = head_of[j]
+    while p >= 0:
+        free[node[p]] += grain[p]
+        p = next_of[p]
+
+
+@njit(cache=True)
+def _place(queue, waiting, grain, free, spread, greedy, depth, node, placed_s, now, placed):
+    """Place the pods that fit, in order; return how many wait on, and how many were placed."""
+    kept, i, count, left = 0, 0, 0, depth
+    failed = free.max() + 1  # the smallest pod that found no node
+    while i < waiting and left > 0:
+        p, n = queue[i], -1
+        if grain[p] < failed:
+            n = pick_node(free, grain[p], spread)
+        i += 1
+        if n >= 0:
+            free[n] -= grain[p]
+            node[p], placed_s[p] = n, now
+            placed[count] = p
+            count += 1
+            continue
+        failed = min(failed, grain[p])
+        queue[kept] = p
+        kept += 1
+        left -= 1
+        if not greedy:
+            break
+    if kept < i:
+        for k in range(i, waiting):
+            queue[kept] = queue[k]
+            kept += 1
+        waiting = kept
+    return waiting, count
+
+
+@njit(cache=True)
 def run_pods(
     arrival,
     owner,
@@ -35,14 +89,12 @@ def run_pods(
     ``arrival``, ``owner``, ``grain``, ``rank`` are of pods, ``order`` sorts them by arrival;
     ``pods``, ``duration``, ``start``, ``finish`` are of jobs. The time is NaN without a deadlock.
     """
-    left = pods.copy()
+    left, seen = pods.copy(), np.zeros(pods.size, np.bool_)
     heap, heap_job = np.empty(pods.size), np.empty(pods.size, np.int64)
-    queue = np.empty(order.size, np.int64)
-    ending, waiting, coming, moments = 0, 0, 0, 0
-    total, all_free, now = free.sum(), free.sum(), 0.0
-    head_of = np.full(pods.size, -1, np.int64)
-    next_of = np.full(order.size, -1, np.int64)
-    seen, waiting_jobs = np.zeros(pods.size, np.bool_), 0
+    queue, placed = np.empty(order.size, np.int64), np.empty(order.size, np.int64)
+    head_of, next_of = np.full(pods.size, -1, np.int64), np.full(order.size, -1, np.int64)
+    ending, waiting, coming, moments, waiting_jobs = 0, 0, 0, 0, 0
+    total, now = free.sum(), 0.0
     while coming < order.size or ending > 0:
         now = np.inf
         if coming < order.size:
@@ -53,61 +105,28 @@ def run_pods(
             j = heap_job[0]
             ending = _pop(heap, heap_job, ending)
             finish[j] = now
-            p = head_of[j]
-            while p >= 0:
-                free[node[p]] += grain[p]
-                all_free += grain[p]
-                p = next_of[p]
+            _release(j, head_of, next_of, node, grain, free)
         while coming < order.size and arrival[order[coming]] == now:
             p = order[coming]
             coming += 1
-            low, high = 0, waiting
-            while low < high:
-                middle = (low + high) >> 1
-                if rank[queue[middle]] < rank[p]:
-                    low = middle + 1
-                else:
-                    high = middle
-            for i in range(waiting, low, -1):
-                queue[i] = queue[i - 1]
-            queue[low] = p
+            _insert(queue, waiting, rank, p)
             waiting += 1
             if not seen[owner[p]]:
                 seen[owner[p]] = True
                 waiting_jobs += 1
-        kept, i, blocked, depth_left = 0, 0, False, depth
-        failed = free.max() + 1  # the smallest pod that found no node
-        while i < waiting and not blocked and all_free > 0 and depth_left > 0:
-            p = queue[i]
-            n = -1
-            if grain[p] < failed:
-                n = pick_node(free, grain[p], spread)
-            if n >= 0:
-                j = owner[p]
-                free[n] -= grain[p]
-                all_free -= grain[p]
-                node[p], placed_s[p] = n, now
-                next_of[p] = head_of[j]
-                head_of[j] = p
-                left[j] -= 1
-                if left[j] == 0:
-                    start[j] = now
-                    waiting_jobs -= 1
-                    _push(heap, heap_job, ending, now + duration[j], j)
-                    ending += 1
-            else:
-                failed = min(failed, grain[p])
-                queue[kept] = p
-                kept += 1
-                depth_left -= 1
-                blocked = not greedy
-            i += 1
-        if kept < i:
-            for k in range(i, waiting):
-                queue[kept] = queue[k]
-                kept += 1
-            waiting = kept
+        waiting, count = _place(
+            queue, waiting, grain, free, spread, greedy, depth, node, placed_s, now, placed
+        )
+        for p in placed[:count]:
+            j = owner[p]
+            next_of[p], head_of[j] = head_of[j], p
+            left[j] -= 1
+            if left[j] == 0:
+                start[j] = now
+                waiting_jobs -= 1
+                _push(heap, heap_job, ending, now + duration[j], j)
+                ending += 1
         times[moments] = now
-        levels[moments, 0], levels[moments, 2] = total - all_free, waiting_jobs
+        levels[moments, 0], levels[moments, 2] = total - free.sum(), waiting_jobs
         moments += 1
     return moments, now if waiting > 0 else np.nan
