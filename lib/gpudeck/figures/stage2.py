@@ -85,7 +85,7 @@ def _draw_stranded(effect: OrchestrationEffect, page: Captioned) -> str:
         peak = int(band.high.argmax())
         mean = format_quantity(float(hourly.mean()), "%", page.lang, decimals=1)
         axes.annotate(
-            f"{page.label(name)} {mean}",
+            _named(name, mean, page),
             (min(max(peak, 5), 19), band.high[peak]),
             (0, 8),
             textcoords="offset points",
@@ -137,7 +137,7 @@ def _draw_delays(effect: OrchestrationEffect, page: Captioned) -> str:
                 interval.mean, place, xerr=spread, color=INK, capsize=4, linewidth=1.5, zorder=4
             )
             axes.annotate(
-                f"{page.label(('before', 'after')[lower])} {_delay(samples.mean(), page.lang)}",
+                _named(("before", "after")[lower], _delay(samples.mean(), page.lang), page),
                 (interval.high, place),
                 (10, 0),
                 textcoords="offset points",
@@ -233,7 +233,9 @@ def _draw_policies(axes: Axes, effect: OrchestrationEffect, measure: str, page: 
             color=text_colour(USEFUL) if last else INK,
         )
         top = max(top, interval.high)
-    axes.set(xlim=(0, 1.6 * top or 1), xticks=[])
+    # two numbers need more room than one
+    room = 2.0 if measure == "share_gap_pct" else 1.6
+    axes.set(xlim=(0, room * top or 1), xticks=[])
     axes.grid(visible=False)
 
 
@@ -269,3 +271,8 @@ def tabulate_metrics(effect: OrchestrationEffect, page: Captioned) -> str:
 def _delay(seconds: float, lang: str) -> str:
     unit, size = delay_unit(float(seconds))
     return format_quantity(seconds / size, unit, lang)
+
+
+def _named(name: str, value: str, page: Captioned) -> str:
+    colon = "：" if page.lang == "zh" else ": "
+    return f"{page.label(name)}{colon}{value}"
