@@ -78,18 +78,22 @@ def _draw_stranded(effect: OrchestrationEffect, page: Captioned) -> str:
         hourly = runs.hourly_pct("stranded")
         band = band_of(np.column_stack([hourly, hourly[:, -1:]]))
         hours = np.arange(len(band.mean))
-        axes.step(hours, band.mean, where="post", **look)  # type: ignore[arg-type]  # keywords
+        axes.step(hours, band.mean, where="post", **look)
         axes.fill_between(
             hours, band.low, band.high, step="post", color=look["color"], alpha=0.25, lw=0
         )
-        peak = int(band.high.argmax())
+        at = min(max(int(band.high.argmax()), 5), 19)
+        around = slice(at - 5, at + 6)
+        # a lower band close to the one above it has its name below
+        below = 0 < top < 1.25 * float(band.high[around].max())
         mean = format_quantity(float(hourly.mean()), "%", page.lang, decimals=1)
         axes.annotate(
             _named(name, mean, page),
-            (min(max(peak, 5), 19), band.high[peak]),
-            (0, 8),
+            (at, band.low[around].min() if below else band.high[around].max()),
+            (0, -8 if below else 8),
             textcoords="offset points",
             ha="center",
+            va="top" if below else "bottom",
             fontsize=18,
             fontweight=700,
             color=text_colour(USEFUL) if name == "after" else INK,
