@@ -28,11 +28,11 @@ from gpudeck.figures.style import (
 from gpudeck.figures.timeline import Bar, Marker, timeline
 from gpudeck.interval import interval_of
 from gpudeck.models.scheduling.queue import (
-    EXTENSION_POINTS,
     STEPS,
     Example,
     Ladder,
     delay_unit,
+    extension_points,
     published_delays,
 )
 from gpudeck.units import format_quantity
@@ -103,7 +103,7 @@ def _write(axes: Axes, x: float, y: float, text: str, colour: str = INK) -> None
 
 def _draw_delays(axes: Axes, ladder: Ladder, places: np.ndarray, page: Captioned) -> None:
     """Draw two bars a policy: all jobs in grey, those of the highest priority hatched below."""
-    kinds = (
+    kinds: tuple[tuple[str, float, dict[str, object], str, str], ...] = (
         ("delay_mean_s", -0.2, {"color": WAITING}, INK, "all"),
         ("urgent_delay_mean_s", 0.2, {"color": URGENT, "hatch": ".."}, URGENT, "urgent"),
     )
@@ -149,7 +149,7 @@ def _draw_use(axes: Axes, ladder: Ladder, places: np.ndarray, page: Captioned) -
 
 def draw_framework(page: Captioned) -> str:
     """Draw the extension points of the scheduling framework; those that models use are blue."""
-    words = page.label
+    words, points = page.label, extension_points()
     grid = {
         "PreEnqueue": (0, 0), "QueueSort": (0, 1),
         "PreFilter": (1, 1), "Filter": (2, 1), "PostFilter": (2, 2), "PreScore": (3, 1),
@@ -159,9 +159,9 @@ def draw_framework(page: Captioned) -> str:
     blocks = [
         Block(
             point.id, point.id, *grid[point.id], words(point.id),
-            tone="useful" if point.models else "plain",
+            tone="useful" if point.hooks else "plain",
         )
-        for point in EXTENSION_POINTS
+        for point in points
     ]  # fmt: skip
     edges = [
         Edge("PreEnqueue", "QueueSort"),
@@ -178,7 +178,7 @@ def draw_framework(page: Captioned) -> str:
         Edge("Bind", "PostBind"),
     ]
     groups = [
-        Group(words(phase), tuple(p.id for p in EXTENSION_POINTS if p.phase == phase))
+        Group(words(phase), tuple(point.id for point in points if point.phase == phase))
         for phase in ("queue", "scheduling", "binding")
     ]
     return architecture(

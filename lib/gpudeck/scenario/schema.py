@@ -288,7 +288,7 @@ class Queue(Section):
     nodes: int = Field(
         ge=1,
         le=100_000,
-        description="nodes of the fleet that this queue fills, taken evenly; all of a smaller fleet",
+        description="nodes of the fleet that this queue fills, taken evenly; at most all",
     )
     load_pct: float = Field(
         ge=1, le=400, description="GPU-hours that the jobs ask for, in % of the capacity"

@@ -15,7 +15,7 @@ from gpudeck.workload.job import Jobs
 
 DAY_S = 86_400.0
 # Assumptions, stated in the notes of the pages that use them: gangs of 2, 4 or 8 pods, half as many
-# of each size as of the one before; busiest at 14:00; nothing runs below a second or above two days.
+# of each size as of the one before; busiest at 14:00; durations of a second to two days.
 GANG_PODS = (2, 4, 8)
 PEAK_H = 14.0
 SHORTEST_S, LONGEST_S = 1.0, 2 * DAY_S

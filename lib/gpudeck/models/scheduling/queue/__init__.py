@@ -1,7 +1,7 @@
 """The queue: which job starts when, who passes whom, and who has to give its GPUs back."""
 
 from gpudeck.models.scheduling.queue.example import Example, run_example
-from gpudeck.models.scheduling.queue.framework import EXTENSION_POINTS, ExtensionPoint
+from gpudeck.models.scheduling.queue.framework import ExtensionPoint, extension_points
 from gpudeck.models.scheduling.queue.grid import QueueGrid, queue_grid, run_one
 from gpudeck.models.scheduling.queue.ladder import (
     STEPS,
@@ -33,7 +33,6 @@ from gpudeck.models.scheduling.queue.result import QueueResult, QueueSummary
 from gpudeck.models.scheduling.queue.simulate import simulate_queue
 
 __all__ = [
-    "EXTENSION_POINTS",
     "STEPS",
     "Example",
     "ExtensionPoint",
@@ -51,6 +50,7 @@ __all__ = [
     "choose_victims",
     "climb",
     "delay_unit",
+    "extension_points",
     "published_delays",
     "queue_grid",
     "queue_jobs",

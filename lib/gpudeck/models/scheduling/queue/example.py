@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from gpudeck.models.scheduling.queue.policy import Preemption, QueuePolicy
 from gpudeck.models.scheduling.queue.pool import GpuPool
 from gpudeck.models.scheduling.queue.reservation import Reservation
@@ -45,17 +47,17 @@ def run_example() -> Example:
     reach into that window, waits behind it. U is urgent and takes D's place.
 
     >>> example = run_example()
-    >>> example.result.start_s[2] == example.shadow_s
+    >>> bool(example.result.start_s[2] == example.shadow_s)
     True
     """
-    names, arrival, pods, gpus, minutes, priority = zip(*_JOBS, strict=True)
+    names, arrival, pods, gpus, minutes, priority = map(np.array, zip(*_JOBS, strict=True))
     jobs = Jobs(
         names,
-        ["example"] * len(names),
-        [MINUTE_S * value for value in arrival],
+        np.full(len(names), "example"),
+        MINUTE_S * arrival,
         pods,
         gpus,
-        [MINUTE_S * value for value in minutes],
+        MINUTE_S * minutes,
         None,
         priority,
     )

@@ -1,11 +1,10 @@
-"""The extension points of Kubernetes' scheduling framework, in the order in which a pod meets them."""
+"""The extension points of Kubernetes' scheduling framework, as a pod meets them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-SOURCE = "k8s-framework"
+from gpudeck.tables import read_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,26 +12,30 @@ class ExtensionPoint:
     """A place where plugins hook in.
 
     `phase` is the queue, the scheduling cycle (one pod after the other) or the binding cycle (many
-    at once). `models` names what of this deck hooks in here.
+    at once). `hooks` names what of this deck hooks in here: gang, quota, preemption, packing.
     """
 
     id: str
-    phase: Literal["queue", "scheduling", "binding"]
-    models: tuple[str, ...] = ()
+    phase: str
+    hooks: tuple[str, ...]
+    source: str
 
 
-EXTENSION_POINTS = (
-    ExtensionPoint("PreEnqueue", "queue"),
-    ExtensionPoint("QueueSort", "queue", ("order", "gang")),
-    ExtensionPoint("PreFilter", "scheduling", ("gang", "quota")),
-    ExtensionPoint("Filter", "scheduling"),
-    ExtensionPoint("PostFilter", "scheduling", ("preemption",)),
-    ExtensionPoint("PreScore", "scheduling"),
-    ExtensionPoint("Score", "scheduling", ("packing",)),
-    ExtensionPoint("NormalizeScore", "scheduling"),
-    ExtensionPoint("Reserve", "scheduling", ("quota",)),
-    ExtensionPoint("Permit", "scheduling", ("gang",)),
-    ExtensionPoint("PreBind", "binding"),
-    ExtensionPoint("Bind", "binding"),
-    ExtensionPoint("PostBind", "binding"),
-)
+def extension_points() -> tuple[ExtensionPoint, ...]:
+    """Read the extension points in the order in which a pod meets them.
+
+    Source: Kubernetes, Scheduling Framework; scheduler-plugins, coscheduling and capacity
+    scheduling.
+
+    >>> [point.id for point in extension_points() if "preemption" in point.hooks]
+    ['PostFilter']
+    """
+    table = read_table("scheduling_framework")
+    points = []
+    for name in table.ids:
+        of = table.of(name)
+        hooks = str(of["hook"].value).split() if "hook" in of else []
+        points.append(
+            ExtensionPoint(name, str(of["phase"].value), tuple(hooks), of["phase"].sources[0])
+        )
+    return tuple(points)

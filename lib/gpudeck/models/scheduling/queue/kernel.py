@@ -47,13 +47,13 @@ _SIGN = 2**31
 # Functions that allocate nothing do without reference counting, which would take most of the time.
 _leaf = njit(cache=True, error_model="numpy", _nrt=False)  # type: ignore[call-overload]
 
-Jobs = namedtuple("Jobs", "arrival pods grain duration estimate priority level rank")
-Cluster = namedtuple(
+Jobs = namedtuple("Jobs", "arrival pods grain duration estimate priority level rank")  # noqa: PYI024 - numba takes it
+Cluster = namedtuple(  # noqa: PYI024 - numba takes it
     "Cluster",
     "free capacity slot job_slot node_slot count by_end end held room begins ends want taken "
     "tally by_level",
 )
-Books = namedtuple(
+Books = namedtuple(  # noqa: PYI024 - numba takes it
     "Books",
     "state start began first waited attempts saved overhead lost tag log log_s place place_s "
     "queue finish finish_job extra scratch cached stamp shadow victim chosen "
@@ -435,7 +435,7 @@ def _sort_victims(ask, book, jobs, count):
 
 @_leaf
 def _victims_on(ask, gpu, book, free, room, n, h, end):
-    """Put the victims on node n for one pod of job h into `book.found`; how many, or -1: no help."""
+    """Put node n's victims for one pod of job h into `book.found`; how many, or -1: no help."""
     found, held, all_held = book.found, book.found_gpus, 0
     count, s = 0, gpu.node_slot[n]
     while s >= 0:
@@ -634,7 +634,7 @@ def _lowest_need(ask, gpu, book, free, h):
 
 @_leaf
 def _weigh(ask, book, n, kept):
-    """Note what the victims of node n cost: top priority, sum, number, earliest start at the top."""
+    """Note what node n's victims cost: top priority, sum, number, earliest start at the top."""
     top, total, start = ask.priority[book.found[0]], 0, np.inf
     for i in range(kept):
         j = book.found[i]
@@ -872,6 +872,16 @@ def _next_window(gpu, now):
     return time
 
 
+@_leaf
+def _end_next(ask, gpu, book, now):
+    """End the job whose end is the next."""
+    j = book.finish_job[0]
+    gpu.count[FINISHES] = _pop(book.finish, book.finish_job, gpu.count[FINISHES])
+    book.state[j] = DONE
+    book.lost[j] += now - book.began[j]
+    _release(ask, gpu, book, j, now)
+
+
 @njit(cache=True)
 def run_gangs(
     ask, gpu, book, order, spread, backfill, depth, preempt, checkpoint_s, restart_s, times, levels
@@ -895,11 +905,8 @@ def run_gangs(
         now = time
         arrivals, arrived, quiet = 0, -1, True
         while c[FINISHES] > 0 and book.finish[0] == now:
-            j = book.finish_job[0]
-            c[FINISHES] = _pop(book.finish, book.finish_job, c[FINISHES])
-            book.state[j], book.lost[j] = DONE, book.lost[j] + (now - book.began[j])
+            _end_next(ask, gpu, book, now)
             quiet = False
-            _release(ask, gpu, book, j, now)
         if gpu.begins.size:
             _turn_windows(gpu, now)
             quiet = False

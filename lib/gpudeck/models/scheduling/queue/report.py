@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gpudeck.fact import Fact, function_name, mean_fact
 from gpudeck.models.scheduling.queue.example import MINUTE_S, Example, run_example
-from gpudeck.models.scheduling.queue.framework import EXTENSION_POINTS, SOURCE
+from gpudeck.models.scheduling.queue.framework import extension_points
 from gpudeck.models.scheduling.queue.grid import QueueGrid, queue_grid
 from gpudeck.models.scheduling.queue.ladder import STEPS, Ladder, climb
 from gpudeck.tables import Row, read_table
@@ -39,8 +39,9 @@ def report_ladder(ladder: Ladder, scenario: Scenario) -> tuple[Fact, ...]:
     tuple of Fact
         For each step `<step>` (mean queueing delay, in the unit that reads well), `p99_<step>`,
         `urgent_<step>` (delay of the highest priority), `used_<step>` (useful utilisation),
-        `rate_<step>` (jobs started per hour); `ratio` (delay of FIFO over backfill), `lost`,
-        `preempted`, `runs`, `load`, `gpus`, `jobs`, `days`, `gangs`.
+        `rate_<step>` (jobs started per hour); `lost`, `preempted`, `duration` (published mean of
+        a job), `runs`, `load`, `gpus`, `jobs`, `days`, `gangs`, `checkpoint`, `restart`,
+        `over_estimate`, `durations_of` (whose durations).
     """
     by = function_name(climb)
     facts = []
@@ -75,6 +76,9 @@ def report_ladder(ladder: Ladder, scenario: Scenario) -> tuple[Fact, ...]:
     facts += [
         Fact(key, value, unit, "simulated", MODEL, by, decimals=0) for key, value, unit in chosen
     ]
+    row = read_table("published/cluster_statistics").row(queue.durations_of, "run_time_mean_s")
+    facts.append(Fact("duration", row.number, row.unit, row.kind, row.sources[0], by, decimals=0))
+    facts.append(Fact("durations_of", row.id, "text", row.kind, row.sources[0], by))
     return tuple(facts)
 
 
@@ -85,8 +89,10 @@ def _delay_fact(key: str, samples_s: NDArray[np.float64], by: str) -> Fact:
 
 def report_framework() -> tuple[Fact, ...]:
     """Return the number of extension points (`points`)."""
-    by = f"{__name__}.report_framework"
-    return (Fact("points", len(EXTENSION_POINTS), "count", "vendor-spec", SOURCE, by, decimals=0),)
+    points = extension_points()
+    by = function_name(extension_points)
+    source = points[0].source
+    return (Fact("points", len(points), "count", "vendor-spec", source, by, decimals=0),)
 
 
 def report_example(example: Example) -> tuple[Fact, ...]:

@@ -39,7 +39,8 @@ class QueueSummary:
     """A queue in a few numbers; delays are of the jobs that arrived in the window and finished.
 
     `utilisation_pct` is useful work, `allocated_pct` all that jobs held, of the GPU-seconds in the
-    window; `urgent_delay_mean_s` is of the jobs of the highest priority; the slowdown of a job is (finish − arrival) / max(duration, 10 s), at least 1.
+    window; `urgent_delay_mean_s` is of the jobs of the highest priority; the slowdown of a job is
+    (finish − arrival) / max(duration, 10 s), at least 1.
     """
 
     jobs: int

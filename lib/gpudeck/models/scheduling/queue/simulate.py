@@ -137,6 +137,7 @@ def _levels(jobs: Jobs, policy: QueuePolicy) -> tuple[int, NDArray[np.int64]]:
     """Number the distinct priorities from the lowest; one for all where nobody preempts."""
     if policy.preemption is None:
         return 1, np.zeros(len(jobs), dtype=np.int64)
+    assert jobs.priority is not None, "Jobs fills it"
     values, level = np.unique(jobs.priority, return_inverse=True)
     if len(values) > MAX_PRIORITIES:
         msg = (
@@ -164,13 +165,14 @@ def _open(jobs: Jobs, pool: GpuPool, policy: QueuePolicy, room: int) -> tuple[An
     counters[[kernel.RESERVED_FOR, kernel.HOPELESS]] = -1
     whole = np.int64
     told = kernel.Jobs(
-        *(np.ascontiguousarray(column) for column in (jobs.arrival_s, jobs.pods)),
-        np.ascontiguousarray(jobs.gpus_per_pod),
-        np.ascontiguousarray(jobs.duration_s),
-        np.ascontiguousarray(jobs.estimate_s),
-        np.ascontiguousarray(jobs.priority),
-        level,
-        _ranks(jobs, policy),
+        arrival=jobs.arrival_s,
+        pods=jobs.pods,
+        grain=jobs.gpus_per_pod,
+        duration=jobs.duration_s,
+        estimate=jobs.estimate_s,
+        priority=jobs.priority,
+        level=level,
+        rank=_ranks(jobs, policy),
     )
     cluster = kernel.Cluster(
         free=pool.gpus.copy(),
@@ -240,11 +242,15 @@ def _close(
     _, cluster, books = state
     done = books.state == kernel.DONE
     logged, placed = cluster.count[kernel.LOGGED], cluster.count[kernel.PLACED]
+    places = books.place[:placed]
     log = Attempts(
-        books.log[:logged].copy(),
-        *books.log_s[:logged].T.copy(),
-        *books.place[:placed].T.copy(),
-        books.place_s[:placed].copy(),
+        job=books.log[:logged].copy(),
+        start_s=books.log_s[:logged, 0].copy(),
+        end_s=books.log_s[:logged, 1].copy(),
+        attempt=places[:, 0].copy(),
+        node=places[:, 1].copy(),
+        gpus=places[:, 2].copy(),
+        since_s=books.place_s[:placed].copy(),
     )
     finish = np.full(len(jobs), np.nan)
     finish[log.job] = log.end_s  # a job's last attempt stands last
@@ -354,7 +360,7 @@ def _close_pods(
         attempts=done.astype(np.int64),
         useful_gpu_s=np.where(done, jobs.gpu_seconds, 0.0),
         lost_gpu_s=np.zeros(len(jobs)),
-        idle_gpu_s=np.bincount(owner, grain * idle_s, minlength=len(jobs)),
+        idle_gpu_s=np.bincount(owner, grain * idle_s, minlength=len(jobs)).astype(np.float64),
         status=status,
         time_s=times,
         allocated=levels[:, 0],

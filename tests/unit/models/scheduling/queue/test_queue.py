@@ -147,7 +147,7 @@ def test_a_pod_larger_than_any_node_is_refused():
 
 def test_reservations_beyond_the_capacity_are_refused_by_name():
     pair = (Reservation("audit", 0, 10, 5), Reservation("demo", 9, 20, 4))
-    with pytest.raises(InputError, match="'audit' and 'demo' overlap at 9 s .* 9 GPUs"):
+    with pytest.raises(InputError, match=r"'audit' and 'demo' overlap at 9 s .* 9 GPUs"):
         simulate_queue(jobs_of((0, 1, 1, 1, 0)), 8, QueuePolicy(reservations=pair))
     with pytest.raises(InputError, match="'audit' asks for 5 GPUs; the cluster has 4"):
         simulate_queue(jobs_of((0, 1, 1, 1, 0)), 4, QueuePolicy(reservations=pair[:1]))
