@@ -93,6 +93,7 @@ UNITS: dict[str, Unit] = _byte_units() | {
     "J": Unit("J", "J", "energy"),
     "kWh": Unit("kWh", "kWh", "energy", 3.6e6),
     "TWh": Unit("TWh", "TWh", "energy", 3.6e15),
+    "GPU-hour/kWh": Unit("GPU·时/kWh", "GPU-hours/kWh", "GPU time/energy"),
     "J/token": Unit("J/token", "J/token", "energy/token"),
     "token/J": Unit("token/J", "token/J", "tokens/energy", 1.0, "tokens/J"),
     "gCO2e": Unit("克CO₂e", "g CO₂e", "carbon", 1e-3),
@@ -106,6 +107,7 @@ UNITS: dict[str, Unit] = _byte_units() | {
     "USD/day": Unit("美元/天", "/day", "USD/time", 1 / 24, prefix="$"),
     "USD/kWh": Unit("美元/kWh", "/kWh", "USD/energy", prefix="$"),
     "USD/Mtoken": Unit("美元/百万token", "/M tokens", "USD/token", prefix="$"),
+    "GPU-hour/USD": Unit("GPU·时/美元", "GPU-hours/$", "GPU time/USD"),
     "token/USD": Unit("token/美元", "token/$", "tokens/USD", 1.0, "tokens/$"),
 }
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from matplotlib.axes import Axes
 
 from gpudeck.fact import Fact
 from gpudeck.figures.baseline import COST_GROUPS, RANKED_PCT, draw_ranked, group_look
+from gpudeck.figures.before_after import draw_pair, percent_change, signed, span_text
 from gpudeck.figures.caption import Captioned
 from gpudeck.figures.sheet import table_sheet
 from gpudeck.figures.style import (
@@ -20,7 +23,7 @@ from gpudeck.figures.style import (
     svg_text,
     text_colour,
 )
-from gpudeck.interval import Interval, interval_of
+from gpudeck.interval import interval_of
 from gpudeck.journey import StageEffect
 from gpudeck.tables import read_sources
 from gpudeck.units import format_number, format_quantity
@@ -61,52 +64,10 @@ def draw_effect(effect: StageEffect, page: Captioned) -> str:
 def _draw_pair(
     axes: Axes, effect: StageEffect, measure: str, decimals: int, page: Captioned
 ) -> None:
-    samples = effect.samples(measure)
-    intervals = [interval_of(values) for values in samples]
-    top = max(interval.high for interval in intervals)
-    for place, (interval, colour) in enumerate(zip(intervals, (WAITING, USEFUL), strict=True)):
-        axes.bar(place, interval.mean, 0.62, color=colour)
-        axes.errorbar(
-            place, interval.mean, interval.half_width, color=INK, capsize=7, linewidth=2, zorder=4
-        )
-        axes.annotate(
-            format_number(interval.mean, page.lang, decimals=decimals),
-            (place, interval.high),
-            (0, 8),
-            textcoords="offset points",
-            ha="center",
-            fontsize=20,
-            fontweight=700,
-            color=text_colour(USEFUL) if place else INK,
-        )
-    change = interval_of(effect.change_pct(measure))
-    axes.annotate(
-        f"{_signed(change.mean, page.lang)}%",
-        (0.5, 1),
-        (0, -14),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        ha="center",
-        va="center",
-        fontsize=26,
-        fontweight=700,
-        color=INK,
-    )
-    axes.annotate(
-        _span(change, page.lang),
-        (0.5, 1),
-        (0, -40),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        ha="center",
-        va="center",
-        color=MUTED,
-    )
-    axes.set(xlim=(-0.6, 1.6), ylim=(0, 1.45 * top))
-    axes.set_xticks([0, 1], [page.label("before"), page.label("after")], color=INK)
-    axes.set_yticks([])
-    axes.grid(visible=False)
-    axes.set_title(page.label(measure), loc="center", fontsize=17, color=INK)
+    before, after = (interval_of(values) for values in effect.samples(measure))
+    change = percent_change(interval_of(effect.change_pct(measure)), page.lang)
+    write = partial(format_number, lang=page.lang, decimals=decimals)
+    draw_pair(axes, (before, after), write, change, page.label(measure), page)
 
 
 def draw_distributions(effect: StageEffect, page: Captioned) -> tuple[str, str]:
@@ -184,7 +145,7 @@ def draw_sized(effect: StageEffect, sized: Fact, page: Captioned) -> str:
         change = 100 * (interval.mean / exclusive.mean - 1)
         text = format_number(interval.mean, page.lang, decimals=0, scale="plain")
         axes.annotate(
-            f"{text}  ({_signed(change, page.lang)}%)" if place else text,
+            f"{text}  ({signed(change, page.lang)}%)" if place else text,
             (interval.high, row),
             (12, 0),
             textcoords="offset points",
@@ -271,7 +232,7 @@ def tabulate_effect(effect: StageEffect, page: Captioned) -> str:
             ends = (interval.mean, interval.half_width)
             cells.append(" ± ".join(format_number(v, page.lang, decimals=decimals) for v in ends))
         change = interval_of(effect.change_pct(measure))
-        cells.append(f"{_signed(change.mean, page.lang)}% ({_span(change, page.lang)})")
+        cells.append(f"{signed(change.mean, page.lang)}% ({span_text(change, page.lang)})")
         rows.append(cells)
     header = [page.label(name) for name in ("measure", "before", "after", "change")]
     return table_sheet(page.title, header, rows, marked=len(rows) - 1)
@@ -300,13 +261,3 @@ def tabulate_gains(effect: StageEffect, gains: tuple[Fact, ...], page: Captioned
         rows.append([page.label(name), source, format_quantity(number, "%", page.lang, decimals=0)])
     header = [page.label(name) for name in ("what", "source", "less")]
     return table_sheet(page.title, header, rows, marked=0)
-
-
-def _signed(value: float, lang: str) -> str:
-    text = format_number(value, lang, decimals=1)
-    return text if value < 0 else f"+{text}"
-
-
-def _span(interval: Interval, lang: str) -> str:
-    between = "～" if lang == "zh" else " to "
-    return between.join(_signed(end, lang) for end in (interval.low, interval.high))

@@ -11,12 +11,18 @@ from gpudeck.journey.demand import GrainDemand, count_demand, report_demand
 from gpudeck.journey.run import Run, Runs, run_days
 from gpudeck.journey.sized import count_sized_gpus, report_sized, size_pods
 from gpudeck.journey.stage1 import StageEffect, report_gains, report_stage1, run_stage1
+from gpudeck.journey.stage2 import (
+    OrchestrationEffect,
+    run_stage2,
+)
+from gpudeck.journey.stage2_report import report_stage2
 from gpudeck.journey.use_grid import UseGrid, report_use, use_grid
 from gpudeck.journey.waterfall import PARTS, Waterfall, attribute_day
 
 __all__ = [
     "PARTS",
     "GrainDemand",
+    "OrchestrationEffect",
     "Run",
     "Runs",
     "StageEffect",
@@ -31,11 +37,13 @@ __all__ = [
     "report_gains",
     "report_sized",
     "report_stage1",
+    "report_stage2",
     "report_use",
     "report_utilisation",
     "run_baseline",
     "run_days",
     "run_stage1",
+    "run_stage2",
     "size_pods",
     "snapshot_hour",
     "use_grid",
