@@ -10,7 +10,7 @@ from gpudeck.deck.page import Page, Setting
 from gpudeck.deck.text import LANGUAGES, read_page_text
 from gpudeck.errors import InputError
 from gpudeck.fact import Fact, index_facts
-from gpudeck.scenario import Scenario, read_scenario
+from gpudeck.scenario import Cluster, Scenario, read_scenario
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,11 @@ class Deck:
         """What all pages have in common."""
         words = read_page_text("deck", self.lang).slide.labels
         return Setting(self.lang, self.seed, self.scenario.title.in_language(self.lang), words)
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        """The scenario's nodes and pods, read once for all pages of a notebook."""
+        return self.scenario.cluster_tables(self.seed)
 
     def page(self, page_id: str, facts: tuple[Fact, ...] = ()) -> Page:
         """Return a page of the outline with its words and facts; `show` gives it its evidence.

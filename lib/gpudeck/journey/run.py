@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +72,8 @@ class Runs:
         return 100 / self.percent("useful")
 
 
+# several pages of a notebook look at the same days
+@lru_cache(maxsize=4)
 def run_days(
     scenario: Scenario,
     cluster: Cluster,
