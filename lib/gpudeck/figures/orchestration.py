@@ -137,6 +137,10 @@ def draw_packing_architecture(snapshots: Sequence[NodeSnapshot], page: Captioned
     """
     words = page.label
     names = ("queue", "filter", "score", "bind")
+    # a small fleet has fewer nodes than columns: each is wider
+    last = len(snapshots) - 1
+    widths = [len(names) // len(snapshots)] * len(snapshots)
+    widths[0] += len(names) - sum(widths)
     tones: dict[str, Tone] = {"queue": "waiting", "score": "useful"}
     blocks = [
         Block(name, words(name), column, 0, words(f"{name}_detail"), tone=tones.get(name, "plain"))
@@ -147,8 +151,9 @@ def draw_packing_architecture(snapshots: Sequence[NodeSnapshot], page: Captioned
             Block(
                 f"node{column}",
                 f"{snapshot.name} · {snapshot.model}",
-                column,
+                sum(widths[:column]),
                 1,
+                columns=widths[column],
                 kind="node",
                 tone="plain",
                 content=partial(_draw_node, node=snapshot, page=page),
@@ -158,8 +163,8 @@ def draw_packing_architecture(snapshots: Sequence[NodeSnapshot], page: Captioned
         Edge("queue", "filter", words("arrive")),
         Edge("filter", "score", words("feasible")),
         Edge("score", "bind", words("best")),
-        Edge("bind", "node3", words("place"), exit="bottom", enter="top", colour=USEFUL),
-        Edge("node1", "filter", words("snapshot"), dashed=True),
+        Edge("bind", f"node{last}", words("place"), exit="bottom", enter="top", colour=USEFUL),
+        Edge(f"node{min(1, last)}", "filter", words("snapshot"), dashed=True),
     ]
     groups = [
         Group(words("scheduler"), ("filter", "score", "bind")),

@@ -54,7 +54,10 @@ def allowed_values(field: FieldInfo) -> str:
     elif kind is str:
         words = _text_words(metadata)
     elif get_origin(kind) is tuple:
-        words = "a list of 1 or more, each id once, with shares that sum to 1"
+        words = (
+            "a list of 1 or more, each id once, with shares that sum to 1 and guarantees of 100 % "
+            "together at most"
+        )
     elif isinstance(kind, type) and issubclass(kind, BaseModel):
         words = f"a mapping with {', '.join(kind.model_fields)}"
     else:
