@@ -60,6 +60,17 @@ def tracks(
     return list(zip(starts, sizes, strict=True))
 
 
+def share_columns(columns: int, count: int) -> list[tuple[int, int]]:
+    """Return the first column and the number of columns of each of a few blocks that fill a row.
+
+    >>> share_columns(4, 3)
+    [(0, 2), (2, 1), (3, 1)]
+    """
+    widths = [columns // count] * count
+    widths[0] += columns - sum(widths)
+    return [(sum(widths[:place]), width) for place, width in enumerate(widths)]
+
+
 def architecture(
     blocks: Sequence[Block],
     edges: Iterable[Edge] = (),

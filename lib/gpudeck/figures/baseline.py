@@ -12,7 +12,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from gpudeck.figures.architecture import Block, Group, architecture
+from gpudeck.figures.architecture import Block, Group, architecture, share_columns
 from gpudeck.figures.caption import Captioned
 from gpudeck.figures.geometry import Box
 from gpudeck.figures.routing import Edge
@@ -249,16 +249,15 @@ def draw_exclusive(nodes: Sequence[NodeState], page: Captioned) -> str:
     ]
     most = max(len(node.gpus) for node in nodes)
     # fewer nodes than columns: each is wider
-    widths = [len(names) // len(nodes)] * len(nodes)
-    widths[0] += len(names) - sum(widths)
-    for place, node in enumerate(nodes):
+    places = share_columns(len(names), len(nodes))
+    for number, (node, (column, width)) in enumerate(zip(nodes, places, strict=True)):
         blocks.append(
             Block(
-                f"node{place}",
+                f"node{number}",
                 f"{node.name} · {node.model}",
-                sum(widths[:place]),
+                column,
                 1,
-                columns=widths[place],
+                columns=width,
                 kind="node",
                 content=partial(_draw_gpus, node=node, most=most),
             )

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from gpudeck.figures.architecture import Block, Group, architecture
+from gpudeck.figures.architecture import Block, Group, architecture, share_columns
 from gpudeck.figures.caption import Captioned
 from gpudeck.figures.flowchart import Step, flowchart
 from gpudeck.figures.geometry import Box
@@ -137,23 +137,22 @@ def draw_packing_architecture(snapshots: Sequence[NodeSnapshot], page: Captioned
     """
     words = page.label
     names = ("queue", "filter", "score", "bind")
-    # a small fleet has fewer nodes than columns: each is wider
     last = len(snapshots) - 1
-    widths = [len(names) // len(snapshots)] * len(snapshots)
-    widths[0] += len(names) - sum(widths)
     tones: dict[str, Tone] = {"queue": "waiting", "score": "useful"}
     blocks = [
         Block(name, words(name), column, 0, words(f"{name}_detail"), tone=tones.get(name, "plain"))
         for column, name in enumerate(names)
     ]
-    for column, snapshot in enumerate(snapshots):
+    # a small fleet has fewer nodes than columns: each is wider
+    places = share_columns(len(names), len(snapshots))
+    for number, (snapshot, (column, width)) in enumerate(zip(snapshots, places, strict=True)):
         blocks.append(
             Block(
-                f"node{column}",
+                f"node{number}",
                 f"{snapshot.name} · {snapshot.model}",
-                sum(widths[:column]),
+                column,
                 1,
-                columns=widths[column],
+                columns=width,
                 kind="node",
                 tone="plain",
                 content=partial(_draw_node, node=snapshot, page=page),

@@ -17,7 +17,10 @@ class Slide:
     lang: str = "en"
     title: str = "title"
     alt: str = "what is seen"
-    slot: Slot = Slot(1168, 532)
+
+    @property
+    def slot(self) -> Slot:
+        return Slot(1168, 532)
 
     def label(self, name: str) -> str:
         return name.replace("_", " ")
