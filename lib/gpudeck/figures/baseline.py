@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from gpudeck.figures.architecture import Block, Group, architecture, share_columns
-from gpudeck.figures.caption import Captioned
+from gpudeck.figures.caption import Captioned, describe
 from gpudeck.figures.geometry import Box
 from gpudeck.figures.routing import Edge
 from gpudeck.figures.shapes import Canvas, Share
@@ -273,11 +273,7 @@ def draw_exclusive(nodes: Sequence[NodeState], page: Captioned) -> str:
         blocks,
         edges,
         groups,
-        key=page.key,
-        title=page.title,
-        description=page.alt,
-        width_px=page.slot.width_px,
-        height_px=page.slot.height_px,
+        **describe(page),
         gutter_x_px=96,
         gutter_y_px=84,
         row_weights=(2, 5),

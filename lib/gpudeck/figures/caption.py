@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 
 class Slot(Protocol):
@@ -42,3 +42,24 @@ class Captioned(Protocol):
 
     def label(self, name: str) -> str:
         """Return a word of the picture."""
+
+
+class Description(TypedDict):
+    """What every template of a diagram takes: id, words for those who cannot see it, and size."""
+
+    key: str
+    title: str
+    description: str
+    width_px: float
+    height_px: float
+
+
+def describe(page: Captioned) -> Description:
+    """Return what a template needs to fill the room of a slide with one picture."""
+    return Description(
+        key=page.key,
+        title=page.title,
+        description=page.alt,
+        width_px=page.slot.width_px,
+        height_px=page.slot.height_px,
+    )

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from gpudeck.figures.architecture import Block, Group, architecture, share_columns
-from gpudeck.figures.caption import Captioned
+from gpudeck.figures.caption import Captioned, describe
 from gpudeck.figures.flowchart import Step, flowchart
 from gpudeck.figures.geometry import Box
 from gpudeck.figures.pseudocode import pseudocode
@@ -173,11 +173,7 @@ def draw_packing_architecture(snapshots: Sequence[NodeSnapshot], page: Captioned
         blocks,
         edges,
         groups,
-        key=page.key,
-        title=page.title,
-        description=page.alt,
-        width_px=page.slot.width_px,
-        height_px=page.slot.height_px,
+        **describe(page),
         gutter_x_px=96,
         gutter_y_px=104,
         row_weights=(3, 5),
@@ -233,11 +229,7 @@ def draw_fgd_flow(page: Captioned) -> tuple[str, str]:
     chart = flowchart(
         steps,
         edges,
-        key=page.key,
-        title=page.title,
-        description=page.alt,
-        width_px=page.slot.width_px,
-        height_px=page.slot.height_px,
+        **describe(page),
         gutter_y_px=26,
         column_weights=(5, 2),
         row_weights=(3, 6, 4, 3, 4, 3),

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from gpudeck.figures.architecture import Block, Group, architecture
-from gpudeck.figures.caption import Captioned
+from gpudeck.figures.caption import Captioned, describe
 from gpudeck.figures.flowchart import Step, flowchart
 from gpudeck.figures.routing import Edge
 from gpudeck.figures.sheet import table_sheet
@@ -185,11 +185,7 @@ def draw_framework(page: Captioned) -> str:
         blocks,
         edges,
         groups,
-        key=page.key,
-        title=page.title,
-        description=page.alt,
-        width_px=page.slot.width_px,
-        height_px=page.slot.height_px,
+        **describe(page),
         gutter_x_px=50,
         gutter_y_px=56,
     )
@@ -237,11 +233,7 @@ def draw_queue_flow(page: Captioned) -> str:
     return flowchart(
         steps,
         edges,
-        key=page.key,
-        title=page.title,
-        description=page.alt,
-        width_px=page.slot.width_px,
-        height_px=page.slot.height_px,
+        **describe(page),
         gutter_x_px=56,
         gutter_y_px=36,
         column_weights=(3, 6, 5, 6, 5),
@@ -288,11 +280,7 @@ def draw_example(example: Example, page: Captioned) -> str:
         [*lanes, *gpus],
         bars,
         markers,
-        key=page.key,
-        title=page.title,
-        description=page.alt,
-        width_px=page.slot.width_px,
-        height_px=page.slot.height_px,
+        **describe(page),
         unit=page.label("unit"),
     )
 

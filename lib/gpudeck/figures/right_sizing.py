@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from gpudeck.figures.architecture import Block, architecture
-from gpudeck.figures.caption import Captioned
+from gpudeck.figures.caption import Captioned, describe
 from gpudeck.figures.routing import Edge
 from gpudeck.figures.shapes import Tone
 from gpudeck.figures.sheet import formula_sheet
@@ -332,11 +332,7 @@ def draw_control_loop(page: Captioned) -> str:
     return architecture(
         blocks,
         edges,
-        key=page.key,
-        title=page.title,
-        description=page.alt,
-        width_px=page.slot.width_px,
-        height_px=page.slot.height_px,
+        **describe(page),
         gutter_x_px=130,
         gutter_y_px=56,
         # Room for the arrow that runs below the lowest row, and its words.

@@ -8,7 +8,7 @@ import numpy as np
 
 from gpudeck.figures.architecture import Block, Group, architecture
 from gpudeck.figures.baseline import ALLOCATED
-from gpudeck.figures.caption import Captioned
+from gpudeck.figures.caption import Captioned, describe
 from gpudeck.figures.geometry import Box
 from gpudeck.figures.routing import Edge
 from gpudeck.figures.shapes import Canvas
@@ -227,11 +227,7 @@ def draw_limits(page: Captioned) -> str:
         blocks,
         edges,
         groups,
-        key=page.key,
-        title=page.title,
-        description=page.alt,
-        width_px=page.slot.width_px,
-        height_px=page.slot.height_px,
+        **describe(page),
         gutter_x_px=80,
         gutter_y_px=72,
         row_weights=(3, 5),

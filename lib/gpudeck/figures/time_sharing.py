@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gpudeck.fact import Fact
 from gpudeck.figures.architecture import Block, Group, architecture
-from gpudeck.figures.caption import Captioned
+from gpudeck.figures.caption import Captioned, describe
 from gpudeck.figures.flowchart import Step, flowchart
 from gpudeck.figures.geometry import Box
 from gpudeck.figures.pseudocode import pseudocode
@@ -152,11 +152,7 @@ def draw_hami_architecture(compared: WayComparison, page: Captioned) -> str:
         blocks,
         edges,
         groups,
-        key=page.key,
-        title=page.title,
-        description=page.alt,
-        width_px=page.slot.width_px,
-        height_px=page.slot.height_px,
+        **describe(page),
         gutter_x_px=96,
         gutter_y_px=100,
         margin_px=36,
@@ -205,11 +201,7 @@ def draw_slice_flow(page: Captioned) -> tuple[str, str]:
     chart = flowchart(
         steps,
         edges,
-        key=page.key,
-        title=page.title,
-        description=page.alt,
-        width_px=page.slot.width_px,
-        height_px=page.slot.height_px,
+        **describe(page),
         gutter_x_px=52,
         gutter_y_px=26,
         column_weights=(5, 3),
