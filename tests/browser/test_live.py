@@ -7,7 +7,7 @@ import pytest
 
 from gpudeck.deck import notebook as nb_tools
 from gpudeck.deck.live import serve
-from gpudeck.deck.outline import NOTEBOOKS
+from gpudeck.deck.outline import NOTEBOOKS, find_page
 from gpudeck.deck.text import read_page_text
 
 pytestmark = pytest.mark.browser
@@ -103,20 +103,22 @@ def test_space_and_page_keys_go_on_and_back(slideshow):
     walk(slideshow, "PageUp", "ArrowLeft", to="challenge")
 
 
-def test_the_live_slide_computes_in_the_kernel(slideshow, complaints):
-    walk(slideshow, *["ArrowRight"] * 9, to="binpack")
-    details = read_page_text("binpack", "zh").details
-    walk(slideshow, *["PageDown"] * (list(details).index("live") + 1), to="binpack-live")
-    live = slideshow.locator("#binpack-live .dk-live")
+@pytest.mark.parametrize("name", ["binpack", "cluster-scheduling"])
+def test_the_live_slide_computes_in_the_kernel(slideshow, complaints, name):
+    key = f"{name}-live"
+    walk(slideshow, *["ArrowRight"] * (find_page(name).number - 1), to=name)
+    details = read_page_text(name, "zh").details
+    walk(slideshow, *["PageDown"] * (list(details).index("live") + 1), to=key)
+    live = slideshow.locator(f"#{key} .dk-live")
     before = live.locator(".dk-readout").inner_text()
     slider = live.locator("input[type=range]").last
     at = slider.input_value()
     slider.focus()
     slideshow.keyboard.press("ArrowRight" if at == "0" else "ArrowLeft")
     slideshow.wait_for_function(
-        "(before) => document.querySelector('#binpack-live .dk-readout').innerText !== before",
+        f"(before) => document.querySelector('#{key} .dk-readout').innerText !== before",
         arg=before,
         timeout=OPEN_MS,
     )
-    assert slideshow.evaluate(SEEN) == "binpack-live", "the arrow key moved the slide as well"
+    assert slideshow.evaluate(SEEN) == key, "the arrow key moved the slide as well"
     assert complaints == []

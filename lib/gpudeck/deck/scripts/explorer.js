@@ -129,10 +129,10 @@
   // again while the kernel is not there yet
   const WARM_EVERY_MS = 1500, WARM_TRIES = 20;
   function warm(tries) {
-    const box = document.querySelector(".dk-live");
+    const cold = [...document.querySelectorAll(".dk-live")].find((box) => !box.dataset.kernel);
     const jupyter = document.getElementById("jupyter-config-data") || document.body.dataset.baseUrl;
-    if (!box || !jupyter || box.dataset.kernel || tries === 0) return;
-    askState(box);
+    if (!cold || !jupyter || tries === 0) return;
+    askState(cold);
     setTimeout(() => warm(tries - 1), WARM_EVERY_MS);
   }
   setTimeout(() => warm(WARM_TRIES), WARM_EVERY_MS);
