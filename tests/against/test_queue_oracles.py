@@ -76,6 +76,32 @@ def test_idle_is_not_schedulable(case):
     assert (result.start_s[2] == 1) == expected["schedulable"]
 
 
+def test_elastic_training_fills_what_inference_leaves(case):
+    # inference first; training as hours of one GPU, so that it runs wherever there is room
+    given, expected = case["O17"]["given"], case["O17"]["expected"]
+    night, day = given["inference_gpus_night"], given["inference_gpus_day"]
+    hours = expected["training_gpu_hours"]
+    served = [24] * night + [given["day_hours"]] * (day - night)
+    count = len(served) + hours
+    jobs = Jobs(
+        [f"j{i}" for i in range(count)],
+        ["inference"] * len(served) + ["training"] * hours,
+        [0] * count,
+        [1] * count,
+        [1] * count,
+        [3600 * h for h in served] + [3600] * hours,
+        None,
+        [1] * len(served) + [0] * hours,
+    )
+    result = simulate_queue(jobs, given["gpus"], QueuePolicy("priority"))
+    assert (result.start_s[: len(served)] == 0).all()
+    assert result.useful_gpu_s[: len(served)].sum() / 3600 == expected["inference_gpu_hours"]
+    summary = result.summary()
+    assert summary.makespan_s == 24 * 3600
+    assert summary.allocated_pct / 100 == expected["util_colocated"]
+    assert result.allocated_gpu_s / 3600 == expected["total"]
+
+
 def test_preemption_cases_of_kubernetes(shared):
     found = json.loads((shared / "oracles" / "kubernetes_scores.json").read_text())
     assert len(found["preemption_cases"]) == 5
