@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
 
 from gpudeck.figures.caption import Captioned
 from gpudeck.figures.style import INK, MUTED, USEFUL, WAITING, text_colour
-from gpudeck.interval import Interval
+from gpudeck.interval import Interval, interval_of
 from gpudeck.units import format_number, format_quantity
 
 
@@ -39,6 +40,17 @@ def span_text(interval: Interval, lang: str, decimals: int = 1) -> str:
     """
     between = "～" if lang == "zh" else " to "
     return between.join(signed(end, lang, decimals) for end in (interval.low, interval.high))
+
+
+def plus_minus(samples: ArrayLike, lang: str, decimals: int) -> str:
+    """Write the mean of samples, one a seed, and half the width of its 95 % interval.
+
+    >>> plus_minus([1.0, 2.0, 3.0], "en", 1)
+    '2.0 ± 2.5'
+    """
+    interval = interval_of(samples)
+    ends = (interval.mean, interval.half_width)
+    return " ± ".join(format_number(end, lang, decimals=decimals) for end in ends)
 
 
 def percent_change(interval: Interval | None, lang: str, decimals: int = 1) -> Change:

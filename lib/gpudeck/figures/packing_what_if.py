@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 
 from gpudeck.figures.caption import Captioned
@@ -14,13 +12,14 @@ from gpudeck.figures.what_if import (
     Slider,
     State,
     WhatIf,
+    live_cluster,
     percent_slider,
     readable,
     what_if_frame,
 )
 from gpudeck.models.scheduling import POLICIES, fill, random_orders
 from gpudeck.models.scheduling.grid import FillGrid
-from gpudeck.scenario import Cluster, Scenario
+from gpudeck.scenario import Scenario
 
 DASHES = {"fgd": "", "bestfit": "9 5", "random": "10 4"}
 FIRST_PCT = 60
@@ -77,7 +76,7 @@ def run_live(scenario: Scenario, seed: int, lang: str, *, policy: str, load_pct:
     load_pct : int
         Demand that arrives, in % of the fleet's GPUs.
     """
-    cluster = _cluster(scenario, seed)
+    cluster = live_cluster(scenario, seed)
     order, rank = random_orders(cluster.pods, cluster.nodes, load_pct / 100, seed)
     result = fill(cluster.nodes, cluster.pods, order, rank, policy, seed=seed)
     y = np.array([result.allocated_pct(load_pct), result.fragmented_pct(load_pct)])
@@ -88,8 +87,3 @@ def run_live(scenario: Scenario, seed: int, lang: str, *, policy: str, load_pct:
         "failed": readable(int((result.node < 0).sum()), "pod", lang, decimals=0),
     }
     return State(np.arange(load_pct + 1.0), y, words)
-
-
-@cache
-def _cluster(scenario: Scenario, seed: int) -> Cluster:
-    return scenario.cluster_tables(seed)

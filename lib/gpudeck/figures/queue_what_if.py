@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 
 from gpudeck.figures.caption import Captioned
@@ -14,13 +12,14 @@ from gpudeck.figures.what_if import (
     Slider,
     State,
     WhatIf,
+    live_cluster,
     percent_slider,
     readable,
     what_if_frame,
 )
 from gpudeck.models.scheduling.queue import STEPS, QueueGrid, run_one
 from gpudeck.models.scheduling.queue.grid import BACKFILLS, DAYS
-from gpudeck.scenario import Cluster, Scenario
+from gpudeck.scenario import Scenario
 from gpudeck.workload.arrivals import DAY_S
 
 COLOURS = {"none": WASTE, "easy": USEFUL, "greedy": BACKFILLED}
@@ -72,7 +71,7 @@ def run_live(scenario: Scenario, seed: int, lang: str, *, policy: str, load_pct:
     load_pct : int
         GPU-hours asked for, in % of the capacity.
     """
-    result = run_one(scenario, _cluster(scenario, seed), seed, policy, load_pct)
+    result = run_one(scenario, live_cluster(scenario, seed), seed, policy, load_pct)
     hours = np.linspace(0, LIVE_HOURS, 49)
     done, priority = result.status == "done", result.jobs.priority
     assert priority is not None, "Jobs fills it"
@@ -86,8 +85,3 @@ def run_live(scenario: Scenario, seed: int, lang: str, *, policy: str, load_pct:
         "preempted": readable(summary.preemptions, "preemption", lang, decimals=0),
     }
     return State(hours, np.array(y), words)
-
-
-@cache
-def _cluster(scenario: Scenario, seed: int) -> Cluster:
-    return scenario.cluster_tables(seed)

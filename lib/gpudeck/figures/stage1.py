@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from gpudeck.fact import Fact
 from gpudeck.figures.baseline import COST_GROUPS, RANKED_PCT, draw_ranked, group_look
-from gpudeck.figures.before_after import draw_pair, percent_change, signed, span_text
+from gpudeck.figures.before_after import draw_pair, percent_change, plus_minus, signed, span_text
 from gpudeck.figures.caption import Captioned
 from gpudeck.figures.sheet import table_sheet
 from gpudeck.figures.style import (
@@ -227,10 +227,7 @@ def tabulate_effect(effect: StageEffect, page: Captioned) -> str:
     rows = []
     for measure, decimals in _ROWS.items():
         cells = [page.label(measure)]
-        for values in effect.samples(measure):
-            interval = interval_of(values)
-            ends = (interval.mean, interval.half_width)
-            cells.append(" ± ".join(format_number(v, page.lang, decimals=decimals) for v in ends))
+        cells += [plus_minus(values, page.lang, decimals) for values in effect.samples(measure)]
         change = interval_of(effect.change_pct(measure))
         cells.append(f"{signed(change.mean, page.lang)}% ({span_text(change, page.lang)})")
         rows.append(cells)

@@ -7,12 +7,7 @@ from functools import partial
 import numpy as np
 from matplotlib.axes import Axes
 
-from gpudeck.figures.before_after import (
-    Change,
-    draw_pair,
-    percent_change,
-    point_change,
-)
+from gpudeck.figures.before_after import Change, draw_pair, percent_change, plus_minus, point_change
 from gpudeck.figures.caption import Captioned
 from gpudeck.figures.sheet import table_sheet
 from gpudeck.figures.style import (
@@ -259,10 +254,7 @@ def tabulate_metrics(effect: OrchestrationEffect, page: Captioned) -> str:
     rows = []
     for measure, decimals in _METRICS.items():
         cells = [page.label(measure)]
-        for values in effect.samples(measure):
-            interval = interval_of(values)
-            ends = (interval.mean, interval.half_width)
-            cells.append(" ± ".join(format_number(v, page.lang, decimals=decimals) for v in ends))
+        cells += [plus_minus(values, page.lang, decimals) for values in effect.samples(measure)]
         change: Change = percent_change(effect.change_pct(measure), page.lang)
         cells.append(f"{change.mean} ({change.span})" if change.mean else "–")
         rows.append(cells)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from gpudeck.errors import InputError
 from gpudeck.figures.caption import Captioned
 from gpudeck.figures.plot_frame import PlotFrame, draw_plot_frame
+from gpudeck.scenario import Cluster, Scenario
 from gpudeck.units import format_quantity
 
 # one row of controls above and one line of readout below; each further row of controls
@@ -102,3 +104,15 @@ def what_if_frame(
     size_px = (page.slot.width_px, height_px)
     names = (page.label("x"), page.label("y"))
     return draw_plot_frame(page.key, page.title, page.alt, size_px, x, y, names)
+
+
+@cache
+def live_cluster(scenario: Scenario, seed: int) -> Cluster:
+    """Return the cluster that live slides compute on; the kernel reads it at their first question.
+
+    Parameters
+    ----------
+    scenario, seed
+        What the deck was opened with.
+    """
+    return scenario.cluster_tables(seed)
