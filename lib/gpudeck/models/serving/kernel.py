@@ -1,0 +1,696 @@
+"""Compiled loop of the engines that re-form their batch each iteration, on one or more replicas.
+
+Sequences that decode move in lockstep: each takes one token in every decoding iteration. So nothing
+has to loop over the batch. With D the number of decoding iterations so far, a sequence that joined
+at D0 with n tokens left ends when D = D0 + n (a ring of lists tells who ends when); its context is
+P + D - D0, so the sum of contexts grows by the batch each time; and it opens a block when
+P + D - D0 is a multiple of the block size, so that counts by phase tell how many blocks an
+iteration needs. An iteration costs O(1), a request O(1) plus its hashed blocks.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+PAGED, CHUNKED, CONTINUOUS = 0, 1, 2
+ROUND_ROBIN, LEAST_OUTSTANDING, PREFIX_AWARE = 0, 1, 2
+# how many more requests may wait where the longest cached run is
+PREFIX_IMBALANCE = 8
+# columns of a replica's whole numbers; USED and CACHED count blocks (tokens, if contiguous)
+HEAD, TAIL, STACK, D, DECODES, RUNNING, NEWEST, USED, CACHED, CONTEXT, PART, PART_DONE, OPEN = range(
+    13
+)
+# columns of its decimals
+NOW, LAST_END, CAP, GAP_SUM, GAPS = range(5)
+NOBODY = -1
+
+
+class Rules(NamedTuple):
+    """What an engine does, as numbers; seconds, tokens, blocks."""
+
+    policy: int
+    max_batch: int
+    max_batch_tokens: int
+    chunk_tokens: int
+    block_size: int
+    blocks: int
+    watermark: int
+    unit_blocks: int  # blocks of one hashed piece of a prompt
+    caching: bool
+    overhead_s: float
+    adaptive: bool
+    objective_s: float
+    increase: float
+    decrease: float
+    window: int
+    min_batch: int
+    start_batch: int
+
+
+class Times(NamedTuple):
+    """Step times; see `StepTime`. `attention`: chunk, work, decode step, request, token."""
+
+    linear_s: NDArray
+    head_s: NDArray
+    attention: NDArray
+
+
+class Rows(NamedTuple):
+    """Requests in order of arrival, shape (n,)."""
+
+    arrival: NDArray
+    context: NDArray  # the prompt, and after a preemption what has to be recomputed with it
+    left: NDArray  # tokens to come
+    reserve: NDArray  # contiguous engines: what a request takes
+    prefilled: NDArray  # its cache comes from elsewhere
+    first: NDArray
+    finish: NDArray
+    preemptions: NDArray
+    cached: NDArray
+    joined_s: NDArray
+    joined_d: NDArray
+    shared: NDArray  # hashed pieces it may share
+    holds: NDArray  # which of them it does, as `hashes`
+    older: NDArray  # who was admitted before and after, among the running
+    newer: NDArray
+    end_prev: NDArray  # who else ends in the same iteration
+    end_next: NDArray
+    hash_offsets: NDArray
+    hashes: NDArray
+
+
+class Replicas(NamedTuple):
+    """State of each replica, first axis; `lru` rings have their anchor in the last column."""
+
+    whole: NDArray
+    decimal: NDArray
+    queue: NDArray
+    stack: NDArray
+    ends: NDArray
+    phase: NDArray
+    resident: NDArray
+    references: NDArray
+    lru_prev: NDArray
+    lru_next: NDArray
+
+
+class Log(NamedTuple):
+    """One entry an iteration."""
+
+    start_s: NDArray
+    end_s: NDArray
+    prefill_s: NDArray
+    replica: NDArray
+    decodes: NDArray
+    prefills: NDArray
+    tokens: NDArray
+    prefill_tokens: NDArray
+    used: NDArray
+    live: NDArray
+    cap: NDArray
+
+
+class Segments(NamedTuple):
+    """One entry for each time that a sequence decoded without a break: iterations after, to."""
+
+    row: NDArray
+    joined_s: NDArray
+    after_d: NDArray
+    to_d: NDArray
+    replica: NDArray
+
+
+@njit(cache=True)
+def interpolate(table, count):
+    """Value of a table at a count; beyond its end on with the last slope."""
+    last = table.size - 1
+    if count <= last:
+        return table[count]
+    if last == 0:
+        return table[0]
+    return table[last] + (count - last) * (table[last] - table[last - 1])
+
+
+@njit(cache=True)
+def time_step(times, tokens, sampling, chunks, work, decodes, context):
+    """Seconds of one iteration, without the engine's overhead."""
+    seconds = interpolate(times.linear_s, tokens) + interpolate(times.head_s, sampling)
+    seconds += times.attention[0] * chunks + times.attention[1] * work
+    if decodes > 0:
+        seconds += times.attention[2] + times.attention[3] * decodes + times.attention[4] * context
+    return seconds
+
+
+@njit(cache=True)
+def _double(array):
+    longer = np.empty(2 * array.size, array.dtype)
+    longer[: array.size] = array
+    return longer
+
+
+@njit(cache=True)
+def lengthen_log(log):
+    """Return a log with twice the room."""
+    return Log(
+        _double(log.start_s), _double(log.end_s), _double(log.prefill_s), _double(log.replica),
+        _double(log.decodes), _double(log.prefills), _double(log.tokens),
+        _double(log.prefill_tokens), _double(log.used), _double(log.live), _double(log.cap),
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def lengthen_segments(parts):
+    """Return segments with twice the room."""
+    return Segments(
+        _double(parts.row), _double(parts.joined_s), _double(parts.after_d),
+        _double(parts.to_d), _double(parts.replica),
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def new_log(size):
+    """Return an empty log."""
+    return Log(
+        np.empty(size), np.empty(size), np.empty(size), np.empty(size, np.int32),
+        np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int32),
+        np.empty(size, np.int32), np.empty(size, np.int64), np.empty(size, np.int64),
+        np.empty(size, np.int32),
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def new_segments(size):
+    """Return empty segments."""
+    return Segments(
+        np.empty(size, np.int64), np.empty(size), np.empty(size, np.int64),
+        np.empty(size, np.int64), np.empty(size, np.int32),
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def _blocks_of(rules, tokens):
+    return (tokens + rules.block_size - 1) // rules.block_size
+
+
+@njit(cache=True)
+def _leave_lru(reps, rep, unit):
+    a, b = reps.lru_prev[rep, unit], reps.lru_next[rep, unit]
+    reps.lru_next[rep, a] = b
+    reps.lru_prev[rep, b] = a
+
+
+@njit(cache=True)
+def _enter_lru(reps, rep, unit):
+    anchor = reps.lru_prev.shape[1] - 1
+    last = reps.lru_prev[rep, anchor]
+    reps.lru_next[rep, last] = unit
+    reps.lru_prev[rep, unit] = last
+    reps.lru_next[rep, unit] = anchor
+    reps.lru_prev[rep, anchor] = unit
+
+
+@njit(cache=True)
+def _evict(rules, reps, rep):
+    """Forget the least recently used pieces until what is used and what is cached fit."""
+    whole = reps.whole[rep]
+    anchor = reps.lru_prev.shape[1] - 1
+    while whole[USED] + whole[CACHED] > rules.blocks:
+        unit = reps.lru_next[rep, anchor]
+        _leave_lru(reps, rep, unit)
+        reps.resident[rep, unit] = 0
+        whole[CACHED] -= rules.unit_blocks
+
+
+@njit(cache=True)
+def _count_hits(rules, rows, reps, rep, row):
+    """Leading pieces of the prompt that are cached; one token at least is left to compute."""
+    start = rows.hash_offsets[row]
+    unit_tokens = rules.unit_blocks * rules.block_size
+    most = min(rows.hash_offsets[row + 1] - start, (rows.context[row] - 1) // unit_tokens)
+    hits = 0
+    while hits < most and reps.resident[rep, rows.hashes[start + hits]] == 1:
+        hits += 1
+    return hits
+
+
+@njit(cache=True)
+def _admit(rules, rows, reps, rep, row):
+    """Give a request its memory; return how many of its tokens are cached, or -1: no room."""
+    whole = reps.whole[rep]
+    spare = rules.watermark if whole[RUNNING] > 0 else 0
+    hits, waking = 0, 0
+    if rules.policy == CONTINUOUS:
+        want = rows.reserve[row]
+    else:
+        want = _blocks_of(rules, rows.context[row])
+        if rules.caching:
+            hits = _count_hits(rules, rows, reps, rep, row)
+            start = rows.hash_offsets[row]
+            for i in range(start, start + hits):
+                waking += reps.references[rep, rows.hashes[i]] == 0
+            want -= hits * rules.unit_blocks
+    if want + spare > rules.blocks - whole[USED] - waking * rules.unit_blocks:
+        return -1
+    if rules.caching:
+        start = rows.hash_offsets[row]
+        for i in range(start, start + hits):
+            unit = rows.hashes[i]
+            if reps.references[rep, unit] == 0:
+                _leave_lru(reps, rep, unit)
+                whole[CACHED] -= rules.unit_blocks
+                whole[USED] += rules.unit_blocks
+            reps.references[rep, unit] += 1
+            rows.holds[i] = 1
+        rows.shared[row] = hits
+    whole[USED] += want
+    _evict(rules, reps, rep)
+    newest = whole[NEWEST]
+    rows.older[row] = newest
+    rows.newer[row] = NOBODY
+    if newest != NOBODY:
+        rows.newer[newest] = row
+    whole[NEWEST] = row
+    whole[RUNNING] += 1
+    return hits * rules.unit_blocks * rules.block_size
+
+
+@njit(cache=True)
+def _share_prompt(rules, rows, reps, rep, row):
+    """Let others find the whole pieces of a prompt that has been computed."""
+    start = rows.hash_offsets[row]
+    unit_tokens = rules.unit_blocks * rules.block_size
+    pieces = min(rows.hash_offsets[row + 1] - start, rows.context[row] // unit_tokens)
+    for i in range(start + rows.shared[row], start + pieces):
+        unit = rows.hashes[i]
+        if reps.resident[rep, unit] == 0:
+            reps.resident[rep, unit] = 1
+            reps.references[rep, unit] = 1
+            rows.holds[i] = 1
+    rows.shared[row] = max(rows.shared[row], pieces)
+
+
+@njit(cache=True)
+def _release(rules, rows, reps, rep, row, stored):
+    """Take a request out and give back the memory of its `stored` tokens."""
+    whole = reps.whole[rep]
+    a, b = rows.older[row], rows.newer[row]
+    if a != NOBODY:
+        rows.newer[a] = b
+    if b != NOBODY:
+        rows.older[b] = a
+    else:
+        whole[NEWEST] = a
+    whole[RUNNING] -= 1
+    if rules.policy == CONTINUOUS:
+        whole[USED] -= rows.reserve[row]
+        return
+    whole[USED] -= _blocks_of(rules, stored)
+    if rules.caching:
+        start = rows.hash_offsets[row]
+        # the tail goes first into the queue of what may be forgotten
+        for i in range(start + rows.shared[row] - 1, start - 1, -1):
+            if rows.holds[i] == 1:
+                rows.holds[i] = 0
+                unit = rows.hashes[i]
+                reps.references[rep, unit] -= 1
+                if reps.references[rep, unit] == 0:
+                    _enter_lru(reps, rep, unit)
+                    whole[CACHED] += rules.unit_blocks
+                else:
+                    whole[USED] += rules.unit_blocks
+        rows.shared[row] = 0
+
+
+@njit(cache=True)
+def _phase_of(rules, rows, row):
+    return (rows.joined_d[row] - rows.context[row] + 1) % rules.block_size
+
+
+@njit(cache=True)
+def _join(rules, rows, reps, rep, row, emitted_s):
+    """Let a sequence decode from the next decoding iteration on."""
+    whole = reps.whole[rep]
+    rows.joined_s[row] = emitted_s
+    rows.joined_d[row] = whole[D]
+    at = (whole[D] + rows.left[row]) & (reps.ends.shape[1] - 1)
+    follower = reps.ends[rep, at]
+    rows.end_prev[row] = NOBODY
+    rows.end_next[row] = follower
+    if follower != NOBODY:
+        rows.end_prev[follower] = row
+    reps.ends[rep, at] = row
+    reps.phase[rep, _phase_of(rules, rows, row)] += 1
+    whole[DECODES] += 1
+    whole[CONTEXT] += rows.context[row]
+
+
+@njit(cache=True)
+def _leave(rules, rows, reps, rep, row):
+    """Take a sequence out of those that decode; return its tokens in the cache."""
+    whole = reps.whole[rep]
+    at = (rows.joined_d[row] + rows.left[row]) & (reps.ends.shape[1] - 1)
+    a, b = rows.end_prev[row], rows.end_next[row]
+    if a != NOBODY:
+        rows.end_next[a] = b
+    else:
+        reps.ends[rep, at] = b
+    if b != NOBODY:
+        rows.end_prev[b] = a
+    stored = rows.context[row] + whole[D] - rows.joined_d[row]
+    reps.phase[rep, _phase_of(rules, rows, row)] -= 1
+    whole[DECODES] -= 1
+    whole[CONTEXT] -= stored
+    return stored
+
+
+@njit(cache=True)
+def _add_segment(rows, parts, count, rep, row, to_d):
+    parts.row[count] = row
+    parts.joined_s[count] = rows.joined_s[row]
+    parts.after_d[count] = rows.joined_d[row]
+    parts.to_d[count] = to_d
+    parts.replica[count] = rep
+
+
+@njit(cache=True)
+def _preempt(rules, rows, reps, rep, parts, count):
+    """Stop the newest request; it will be recomputed. Return the number of segments."""
+    whole = reps.whole[rep]
+    row = whole[NEWEST]
+    if row == whole[PART]:
+        whole[PART] = NOBODY
+        _release(rules, rows, reps, rep, row, rows.context[row])
+    else:
+        _add_segment(rows, parts, count, rep, row, whole[D])
+        count += 1
+        made = whole[D] - rows.joined_d[row]
+        stored = _leave(rules, rows, reps, rep, row)
+        _release(rules, rows, reps, rep, row, stored)
+        # its last token is made, but not yet in the cache
+        rows.context[row] = stored + 1
+        rows.left[row] -= made
+    rows.preemptions[row] += 1
+    reps.stack[rep, whole[STACK]] = row
+    whole[STACK] += 1
+    return count
+
+
+@njit(cache=True)
+def _secure_blocks(rules, rows, reps, rep, parts, count):
+    """Open the blocks that the next decoding iteration needs, preempting while there are too few."""
+    whole = reps.whole[rep]
+    if rules.policy == CONTINUOUS:
+        return count
+    at = (whole[D] + 1) % rules.block_size
+    while reps.phase[rep, at] > rules.blocks - whole[USED]:
+        count = _preempt(rules, rows, reps, rep, parts, count)
+    whole[USED] += reps.phase[rep, at]
+    _evict(rules, reps, rep)
+    return count
+
+
+@njit(cache=True)
+def _next_row(rows, reps, rep):
+    """The request to admit next: one that was preempted, or the oldest that has arrived."""
+    whole = reps.whole[rep]
+    if whole[STACK] > 0:
+        return reps.stack[rep, whole[STACK] - 1]
+    if whole[HEAD] < whole[TAIL]:
+        row = reps.queue[rep, whole[HEAD]]
+        if rows.arrival[row] <= reps.decimal[rep, NOW]:
+            return row
+    return NOBODY
+
+
+@njit(cache=True)
+def _take_row(reps, rep):
+    whole = reps.whole[rep]
+    if whole[STACK] > 0:
+        whole[STACK] -= 1
+    else:
+        whole[HEAD] += 1
+
+
+@njit(cache=True)
+def _fill(rules, rows, reps, rep, decoding, done, at_once, waiting):
+    """Put prompts into an iteration; return tokens, chunks, attention work, prompts completed.
+
+    `decoding`: sequences that decode in it. `at_once`: whether a request whose cache came from
+    elsewhere decodes in this iteration, or in the next. `waiting`: how many were to be recomputed
+    before it; none is admitted if there are more now.
+    """
+    whole = reps.whole[rep]
+    limit = rules.chunk_tokens if rules.policy == CHUNKED else rules.max_batch_tokens
+    cap = np.int64(reps.decimal[rep, CAP])
+    room = limit - decoding
+    tokens, chunks, work, completed = 0, 0, 0.0, 0
+    while True:
+        row = whole[PART]
+        if row == NOBODY:
+            row = _next_row(rows, reps, rep)
+            if row == NOBODY or whole[RUNNING] >= cap or whole[STACK] > waiting:
+                break
+            if rows.prefilled[row] == 0:
+                if rules.policy == CHUNKED:
+                    if room <= 0:
+                        break
+                elif tokens > 0:
+                    # a prompt larger than the limit goes alone
+                    new = rows.context[row]
+                    if rules.caching:
+                        unit_tokens = rules.unit_blocks * rules.block_size
+                        new -= _count_hits(rules, rows, reps, rep, row) * unit_tokens
+                    if new > room:
+                        break
+            begin = _admit(rules, rows, reps, rep, row)
+            if begin < 0:
+                break
+            _take_row(reps, rep)
+            if rows.prefilled[row] == 1:
+                rows.prefilled[row] = 0
+                if at_once:
+                    _join(rules, rows, reps, rep, row, rows.first[row])
+                else:
+                    done[completed] = row
+                    completed += 1
+                continue
+            rows.cached[row] += begin
+            whole[PART] = row
+            whole[PART_DONE] = begin
+        chunk = rows.context[row] - whole[PART_DONE]
+        if rules.policy == CHUNKED:
+            if room <= 0:
+                break
+            chunk = min(chunk, room)
+        work += chunk * (whole[PART_DONE] + 0.5 * chunk)
+        chunks += 1
+        tokens += chunk
+        room -= chunk
+        whole[PART_DONE] += chunk
+        if whole[PART_DONE] < rows.context[row]:
+            break
+        whole[PART] = NOBODY
+        done[completed] = row
+        completed += 1
+    return tokens, chunks, work, completed
+
+
+@njit(cache=True)
+def _adapt(rules, reps, rep, gap_s):
+    """Move the batch cap by the latency: additive increase, multiplicative decrease."""
+    decimal = reps.decimal[rep]
+    decimal[GAP_SUM] += gap_s
+    decimal[GAPS] += 1
+    if decimal[GAPS] < rules.window:
+        return
+    mean = decimal[GAP_SUM] / decimal[GAPS]
+    decimal[GAP_SUM] = 0.0
+    decimal[GAPS] = 0
+    cap = decimal[CAP]
+    if mean > rules.objective_s:
+        cap = max(rules.min_batch, cap * rules.decrease)
+    elif reps.whole[rep, RUNNING] >= np.int64(cap):
+        # it says nothing about a larger batch unless this one was full
+        cap = min(rules.max_batch, cap + rules.increase)
+    decimal[CAP] = cap
+
+
+@njit(cache=True)
+def advance(rules, times, rows, reps, rep, until_s, log, logged, parts, count, done):
+    """Run one replica's iterations that start before `until_s`.
+
+    Returns the number of log entries and of segments, and 1 where a log wants more room.
+    """
+    whole, decimal = reps.whole[rep], reps.decimal[rep]
+    while True:
+        if whole[RUNNING] == 0 and whole[STACK] == 0:
+            if whole[HEAD] == whole[TAIL]:
+                return logged, count, 0
+            decimal[NOW] = max(decimal[NOW], rows.arrival[reps.queue[rep, whole[HEAD]]])
+            decimal[LAST_END] = -1.0
+        if decimal[NOW] >= until_s:
+            return logged, count, 0
+        if logged == log.start_s.size or count + whole[RUNNING] + 1 > parts.row.size:
+            return logged, count, 1
+        decodes, tokens, chunks, work, completed = 0, 0, 0, 0.0, 0
+        waiting = whole[STACK]
+        if rules.policy == PAGED:
+            tokens, chunks, work, completed = _fill(
+                rules, rows, reps, rep, 0, done, True, waiting
+            )
+        if tokens == 0 and whole[DECODES] > 0:
+            count = _secure_blocks(rules, rows, reps, rep, parts, count)
+            decodes = whole[DECODES]
+        if rules.policy != PAGED:
+            tokens, chunks, work, completed = _fill(
+                rules, rows, reps, rep, decodes, done, False, waiting
+            )
+        context = whole[CONTEXT] + decodes if decodes > 0 else 0
+        start = decimal[NOW]
+        end = start
+        if tokens + decodes > 0:
+            sampling = decodes + completed
+            seconds = rules.overhead_s + time_step(
+                times, tokens + decodes, sampling, chunks, work, decodes, context
+            )
+            alone = 0.0
+            if decodes > 0:
+                alone = rules.overhead_s + time_step(
+                    times, decodes, decodes, 0, 0.0, decodes, context
+                )
+            end = start + seconds
+            decimal[NOW] = end
+            log.start_s[logged] = start
+            log.end_s[logged] = end
+            log.prefill_s[logged] = seconds - alone if tokens > 0 else 0.0
+            log.replica[logged] = rep
+            log.decodes[logged] = decodes
+            log.prefills[logged] = chunks
+            log.tokens[logged] = tokens + decodes
+            log.prefill_tokens[logged] = tokens
+            log.cap[logged] = np.int64(decimal[CAP])
+            log.used[logged] = whole[USED]
+            log.live[logged] = context
+            if whole[PART] != NOBODY:
+                log.live[logged] += whole[PART_DONE]
+            for i in range(completed):
+                log.live[logged] += rows.context[done[i]]
+            if tokens > 0 and decodes == 0:
+                log.live[logged] += whole[CONTEXT]
+            logged += 1
+        if decodes > 0:
+            whole[D] += 1
+            whole[CONTEXT] += decodes
+            if rules.adaptive and decimal[LAST_END] >= 0.0:
+                _adapt(rules, reps, rep, end - decimal[LAST_END])
+            decimal[LAST_END] = end
+            at = whole[D] & (reps.ends.shape[1] - 1)
+            while reps.ends[rep, at] != NOBODY:
+                row = reps.ends[rep, at]
+                _add_segment(rows, parts, count, rep, row, whole[D])
+                count += 1
+                stored = _leave(rules, rows, reps, rep, row)
+                _release(rules, rows, reps, rep, row, stored)
+                rows.finish[row] = end
+                whole[OPEN] -= 1
+        for i in range(completed):
+            row = done[i]
+            if rows.first[row] >= 0.0 and rows.left[row] > 0 and rows.joined_s[row] < 0.0:
+                # computed elsewhere: it has its first token
+                _join(rules, rows, reps, rep, row, rows.first[row])
+                continue
+            if not rows.first[row] >= 0.0:
+                rows.first[row] = end
+            rows.left[row] -= 1
+            if rules.caching:
+                _share_prompt(rules, rows, reps, rep, row)
+            if rows.left[row] == 0:
+                rows.joined_s[row] = end
+                rows.joined_d[row] = whole[D]
+                _add_segment(rows, parts, count, rep, row, whole[D])
+                count += 1
+                _release(rules, rows, reps, rep, row, rows.context[row])
+                rows.finish[row] = end
+                whole[OPEN] -= 1
+            else:
+                _join(rules, rows, reps, rep, row, end)
+
+
+@njit(cache=True)
+def _choose(rules, rows, reps, router, row):
+    """The replica for a request: fewest open requests, or the longest cached run if not too busy."""
+    least = 0
+    for rep in range(reps.whole.shape[0]):
+        if reps.whole[rep, OPEN] < reps.whole[least, OPEN]:
+            least = rep
+    if router != PREFIX_AWARE:
+        return least
+    best, most = least, _count_hits(rules, rows, reps, least, row)
+    for rep in range(reps.whole.shape[0]):
+        if reps.whole[rep, OPEN] <= reps.whole[least, OPEN] + PREFIX_IMBALANCE:
+            hits = _count_hits(rules, rows, reps, rep, row)
+            if hits > most:
+                best, most = rep, hits
+    return best
+
+
+@njit(cache=True)
+def run_replicas(rules, times, rows, replicas, router, chosen, longest, units, guess):
+    """Serve every request on `replicas` replicas; fill `rows` and `chosen`.
+
+    Returns the log, the segments, and how much of each is used.
+    """
+    n = rows.arrival.size
+    ring = 1
+    while ring <= longest:
+        ring *= 2
+    whole = np.zeros((replicas, 13), np.int64)
+    decimal = np.zeros((replicas, 5))
+    whole[:, NEWEST] = NOBODY
+    whole[:, PART] = NOBODY
+    decimal[:, LAST_END] = -1.0
+    decimal[:, CAP] = rules.start_batch if rules.adaptive else rules.max_batch
+    queue = np.empty((replicas, n), np.int64)
+    reps = Replicas(
+        whole, decimal, queue, np.empty((replicas, n), np.int64),
+        np.full((replicas, ring), NOBODY, np.int64),
+        np.zeros((replicas, rules.block_size), np.int64),
+        np.zeros((replicas, units), np.uint8), np.zeros((replicas, units), np.int32),
+        np.full((replicas, units + 1), units, np.int64),
+        np.full((replicas, units + 1), units, np.int64),
+    )  # fmt: skip
+    log, logged = new_log(max(guess, 64)), 0
+    parts, count = new_segments(n + 64), 0
+    done = np.empty(rules.max_batch + 1, np.int64)
+    pushed = 0
+    if replicas == 1 or router == ROUND_ROBIN:
+        for row in range(n):
+            rep = row % replicas
+            chosen[row] = rep
+            queue[rep, whole[rep, TAIL]] = row
+            whole[rep, TAIL] += 1
+            whole[rep, OPEN] += 1
+        pushed = n
+    while True:
+        until_s = rows.arrival[pushed] if pushed < n else np.inf
+        for rep in range(replicas):
+            full = 1
+            while full == 1:
+                logged, count, full = advance(
+                    rules, times, rows, reps, rep, until_s, log, logged, parts, count, done
+                )
+                if full == 1:
+                    if logged == log.start_s.size:
+                        log = lengthen_log(log)
+                    else:
+                        parts = lengthen_segments(parts)
+        if pushed == n:
+            return log, logged, parts, count, whole
+        rep = _choose(rules, rows, reps, router, pushed)
+        chosen[pushed] = rep
+        queue[rep, whole[rep, TAIL]] = pushed
+        whole[rep, TAIL] += 1
+        whole[rep, OPEN] += 1
+        pushed += 1

@@ -1,0 +1,351 @@
+"""Serves requests: sorts them, checks that each fits, runs the engine, and collects the result."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpudeck.errors import InputError
+from gpudeck.hardware.gpu import find_gpu
+from gpudeck.models.serving.engine import Engine
+from gpudeck.models.serving.kernel import (
+    CHUNKED,
+    CONTINUOUS,
+    LEAST_OUTSTANDING,
+    PAGED,
+    PREFIX_AWARE,
+    ROUND_ROBIN,
+    Rows,
+    Rules,
+    Times,
+    run_replicas,
+)
+from gpudeck.models.serving.power import IDLE_SHARE, PREFILL_SHARE, decode_share
+from gpudeck.models.serving.replica import Replica
+from gpudeck.models.serving.result import Segments, ServingResult
+from gpudeck.models.serving.static import run_batches
+from gpudeck.workload.request import RequestTable
+
+Router = Literal["round_robin", "least_outstanding", "prefix_aware"]
+_ROUTERS = {
+    "round_robin": ROUND_ROBIN,
+    "least_outstanding": LEAST_OUTSTANDING,
+    "prefix_aware": PREFIX_AWARE,
+}
+_POLICIES = {"paged": PAGED, "chunked": CHUNKED, "continuous": CONTINUOUS}
+
+
+def simulate(
+    requests: RequestTable,
+    engine: Engine,
+    replica: Replica,
+    seed: int = 0,
+    *,
+    replicas: int = 1,
+    router: Router = "round_robin",
+    given_first_s: NDArray[np.float64] | None = None,
+) -> ServingResult:
+    """Serve requests on one replica, or on several behind a router.
+
+    The run is deterministic: `seed` is taken for the interface that all models share. Requests are
+    served in order of arrival, those that arrive together in the order of their rows.
+
+    Parameters
+    ----------
+    requests
+        n requests, in any order; results keep the order of the rows.
+    engine, replica
+        How requests are batched, and on what.
+    replicas, router
+        Number of replicas. Requests go round robin, to the replica with the fewest open requests,
+        or to the one with the longest cached run of the prompt unless it is much busier.
+    given_first_s
+        Shape (n,): where a request's prompt has been computed elsewhere, when its first token came
+        out; its cache then takes memory but no time here. NaN for all others.
+
+    Raises
+    ------
+    InputError
+        A request that is larger than the replica's memory (the message names its row, and the run
+        is refused), static engines with several replicas, or a value out of range.
+
+    Source: Yu et al., Orca, OSDI 2022 (continuous); Kwon et al., SOSP 2023 (paged); Agrawal et al.,
+    Sarathi-Serve, OSDI 2024 (chunked).
+
+    >>> table = RequestTable([0.0, 0.0], [100, 100], [5, 5])
+    >>> result = simulate(table, Engine("chunked"), Replica("H100-SXM", "llama-2-7b"))
+    >>> int(result.tokens.sum())
+    208
+    """
+    if router not in _ROUTERS:
+        msg = f"router is {router!r}; allowed are {', '.join(_ROUTERS)}"
+        raise InputError(msg)
+    if replicas < 1:
+        msg = f"replicas is {replicas}; allowed is 1 or more"
+        raise InputError(msg)
+    order = np.argsort(requests.arrival_s, kind="stable")
+    ordered = requests.take(order)
+    capacity = _capacity_tokens(engine, replica)
+    reserve = _reserve_tokens(ordered, engine, replica)
+    _require_fitting(ordered, order, reserve, engine, capacity)
+    if engine.reforms:
+        given = np.full(len(order), np.nan)
+        if given_first_s is not None:
+            given = np.asarray(given_first_s, float)[order]
+        columns = _run_iterations(
+            ordered, engine, replica, capacity, reserve, replicas, router, given
+        )
+    else:
+        if replicas > 1:
+            msg = f"replicas is {replicas} with policy {engine.policy!r}; allowed is 1"
+            raise InputError(msg)
+        columns = _run_static(ordered, engine, replica, capacity, reserve)
+    segments = columns.pop("segments")
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    for name in ("first_token_s", "finish_s", "preemptions", "cached_tokens", "request_replica"):
+        columns[name] = columns[name][back]
+    return ServingResult(
+        requests=requests,
+        engine=engine,
+        replica=replica,
+        replicas=replicas,
+        segments=Segments(order[segments[0]], *segments[1:]),
+        kv_capacity_tokens=capacity,
+        energy_j=_energy_j(columns, replica, replicas, requests),
+        **columns,
+    )
+
+
+def _capacity_tokens(engine: Engine, replica: Replica) -> int:
+    """Tokens of cache on a replica: its blocks where they are given, its memory otherwise."""
+    if engine.blocks is not None:
+        return engine.blocks * engine.block_size
+    if engine.contiguous:
+        return int(replica.kv_capacity_tokens)
+    return int(replica.blocks(engine.block_size)) * engine.block_size
+
+
+def _reserve_tokens(
+    requests: RequestTable, engine: Engine, replica: Replica
+) -> NDArray[np.int64]:
+    """Tokens of memory that a contiguous engine reserves for each request."""
+    total = requests.prompt_tokens + requests.output_tokens - 1
+    if engine.reservation == "oracle" or not engine.contiguous or len(total) == 0:
+        return total
+    if engine.reservation == "pow2":
+        return 2 ** np.ceil(np.log2(np.maximum(total, 1))).astype(np.int64)
+    longest = engine.max_length or max(int(total.max()), 1)
+    return np.full_like(total, longest)
+
+
+def _require_fitting(
+    requests: RequestTable,
+    order: NDArray[np.int64],
+    reserve: NDArray[np.int64],
+    engine: Engine,
+    capacity: int,
+) -> None:
+    total = requests.prompt_tokens + requests.output_tokens - 1
+    for values, most, what in (
+        (np.maximum(total, reserve), capacity, "the replica's cache holds"),
+        (total, engine.max_length if engine.contiguous else None, "max_length is"),
+    ):
+        if most is not None and (values > most).any():
+            at = int(np.argmax(values > most))
+            msg = (
+                f"row {order[at]}: a request of {requests.prompt_tokens[at]} prompt and"
+                f" {requests.output_tokens[at]} output tokens needs {values[at]} tokens of cache,"
+                f" {what} {most}; drop it, or give more memory, GPUs or blocks"
+            )
+            raise InputError(msg)
+
+
+def _run_iterations(
+    requests: RequestTable,
+    engine: Engine,
+    replica: Replica,
+    capacity: int,
+    reserve: NDArray[np.int64],
+    replicas: int,
+    router: Router,
+    given: NDArray[np.float64],
+) -> dict[str, Any]:
+    """Run an engine that re-forms its batch; columns in order of arrival."""
+    n = len(requests.arrival_s)
+    hash_offsets, hashes, units, unit_blocks = _cache_units(requests, engine)
+    block = 1 if engine.contiguous else engine.block_size
+    prefilled = ~np.isnan(given)
+    rows = Rows(
+        arrival=requests.arrival_s.copy(),
+        context=requests.prompt_tokens.copy(),
+        left=requests.output_tokens - prefilled,
+        reserve=reserve.copy(),
+        prefilled=prefilled.astype(np.uint8),
+        first=given.copy(),
+        finish=np.full(n, np.nan),
+        preemptions=np.zeros(n, np.int64),
+        cached=np.zeros(n, np.int64),
+        joined_s=np.full(n, -1.0),
+        joined_d=np.zeros(n, np.int64),
+        shared=np.zeros(n, np.int64),
+        holds=np.zeros(max(len(hashes), 1), np.uint8),
+        older=np.full(n, -1, np.int64),
+        newer=np.full(n, -1, np.int64),
+        end_prev=np.full(n, -1, np.int64),
+        end_next=np.full(n, -1, np.int64),
+        hash_offsets=hash_offsets,
+        hashes=hashes,
+    )
+    longest = int(requests.output_tokens.max(initial=1))
+    guess = int(min(requests.output_tokens.sum() // 8 + 2 * n + 64, 4_000_000))
+    chosen = np.zeros(n, np.int64)
+    log, logged, parts, count, _ = run_replicas(
+        _rules(engine, capacity // block, unit_blocks),
+        _times(replica),
+        rows,
+        replicas,
+        _ROUTERS[router],
+        chosen,
+        longest,
+        units,
+        guess,
+    )
+    return {
+        "first_token_s": rows.first,
+        "finish_s": rows.finish,
+        "preemptions": rows.preemptions,
+        "cached_tokens": rows.cached,
+        "request_replica": chosen,
+        "start_s": log.start_s[:logged],
+        "end_s": log.end_s[:logged],
+        "prefill_s": log.prefill_s[:logged],
+        "decodes": log.decodes[:logged],
+        "prefills": log.prefills[:logged],
+        "tokens": log.tokens[:logged],
+        "prefill_tokens": log.prefill_tokens[:logged],
+        "kv_tokens": log.used[:logged] * block,
+        "kv_live_tokens": log.live[:logged],
+        "cap": log.cap[:logged],
+        "iteration_replica": log.replica[:logged],
+        "segments": tuple(column[:count] for column in parts),
+    }
+
+
+def _cache_units(
+    requests: RequestTable, engine: Engine
+) -> tuple[NDArray[np.int64], NDArray[np.int64], int, int]:
+    """Offsets and dense numbers of the hashed pieces, how many differ, and their blocks."""
+    n = len(requests.arrival_s)
+    if not engine.prefix_cache or requests.hashes is None:
+        return np.zeros(n + 1, np.int64), np.zeros(0, np.int64), 0, 1
+    tokens = requests.block_tokens
+    if tokens % engine.block_size:
+        msg = (
+            f"block_size is {engine.block_size}; allowed with these requests is a divisor of the"
+            f" {tokens} tokens that each of their hashes covers"
+        )
+        raise InputError(msg)
+    names, dense = np.unique(requests.hashes, return_inverse=True)
+    return requests.hash_offsets, dense.astype(np.int64), len(names), tokens // engine.block_size
+
+
+def _rules(engine: Engine, blocks: int, unit_blocks: int) -> Rules:
+    adaptive = engine.adaptive
+    max_batch = engine.max_batch
+    if engine.policy == "chunked":
+        max_batch = min(max_batch, engine.chunk_tokens)
+    return Rules(
+        policy=_POLICIES[engine.policy],
+        max_batch=max_batch,
+        max_batch_tokens=engine.max_batch_tokens,
+        chunk_tokens=engine.chunk_tokens,
+        block_size=1 if engine.contiguous else engine.block_size,
+        blocks=blocks,
+        watermark=0 if engine.contiguous else int(np.ceil(engine.watermark * blocks - 1e-9)),
+        unit_blocks=unit_blocks,
+        caching=engine.prefix_cache,
+        overhead_s=float(engine.step_overhead_s),
+        adaptive=adaptive is not None,
+        objective_s=float(adaptive.objective_s) if adaptive else 1.0,
+        increase=float(adaptive.increase) if adaptive else 1.0,
+        decrease=float(adaptive.decrease) if adaptive else 0.5,
+        window=adaptive.window if adaptive else 1,
+        min_batch=min(adaptive.min_batch, max_batch) if adaptive else 1,
+        start_batch=min(adaptive.start_batch, max_batch) if adaptive else 1,
+    )
+
+
+def _times(replica: Replica) -> Times:
+    step = replica.step_time
+    attention = (
+        step.prefill_chunk_s,
+        step.prefill_work_s,
+        step.decode_step_s,
+        step.decode_request_s,
+        step.decode_token_s,
+    )
+    return Times(
+        np.ascontiguousarray(step.linear_s, float),
+        np.ascontiguousarray(step.head_s, float),
+        np.array(attention, float),
+    )
+
+
+def _run_static(
+    requests: RequestTable,
+    engine: Engine,
+    replica: Replica,
+    capacity: int,
+    reserve: NDArray[np.int64],
+) -> dict[str, Any]:
+    """Run an engine that ends its batches; columns in order of arrival."""
+    n = len(requests.arrival_s)
+    log = run_batches(
+        requests.arrival_s,
+        requests.prompt_tokens,
+        requests.output_tokens,
+        reserve,
+        engine,
+        capacity,
+        replica.step_time,
+    )
+    whole = {
+        name: log.column(name).astype(np.int32)
+        for name in ("decodes", "prefills", "tokens", "prefill_tokens", "cap")
+    }
+    wide = {name: log.column(name).astype(np.int64) for name in ("kv_tokens", "kv_live_tokens")}
+    seconds = {name: log.column(name) for name in ("start_s", "end_s", "prefill_s")}
+    parts = list(zip(*log.segments, strict=True)) or [(), (), (), ()]
+    kinds = (np.int64, np.float64, np.int64, np.int64)
+    segments = [np.array(part, kind) for part, kind in zip(parts, kinds, strict=True)]
+    return {
+        "first_token_s": log.first_s,
+        "finish_s": log.finish_s,
+        "preemptions": np.zeros(n, np.int64),
+        "cached_tokens": np.zeros(n, np.int64),
+        "request_replica": np.zeros(n, np.int64),
+        "iteration_replica": np.zeros(len(seconds["start_s"]), np.int32),
+        "segments": (*segments, np.zeros(len(segments[0]), np.int32)),
+        **whole,
+        **wide,
+        **seconds,
+    }
+
+
+def _energy_j(
+    columns: dict[str, Any], replica: Replica, replicas: int, requests: RequestTable
+) -> float:
+    """Energy of the GPUs from the first arrival to the last token, in joules."""
+    cap_w = (find_gpu(replica.gpu).tdp_w or 0.0) * replica.tensor_parallel
+    if len(columns["end_s"]) == 0 or cap_w == 0:
+        return 0.0
+    busy = columns["end_s"] - columns["start_s"]
+    prompts = columns["prefill_s"].sum()
+    span = columns["end_s"].max() - requests.arrival_s.min()
+    idle = max(span * replicas - busy.sum(), 0.0)
+    decode = busy.sum() - prompts
+    shares = PREFILL_SHARE * prompts + decode_share(replica.tensor_parallel) * decode
+    return float(cap_w * (shares + IDLE_SHARE * idle))
