@@ -1,0 +1,1 @@
+"""LLM serving: requests in, iterations of a batch, tokens out."""
