@@ -207,7 +207,7 @@ class BlockHashes(Sequence[NDArray[np.int64]]):
         Raises
         ------
         InputError
-            A row is not a list of whole numbers; it is named.
+            A row is not a list of whole numbers, or has one twice; it is named.
 
         >>> BlockHashes.from_rows([[1, 2], []]).offsets.tolist()
         [0, 2, 2]
@@ -222,6 +222,16 @@ class BlockHashes(Sequence[NDArray[np.int64]]):
         offsets = np.zeros(len(arrays) + 1, dtype=np.int64)
         np.cumsum([len(array) for array in arrays], out=offsets[1:])
         flat = np.concatenate(arrays) if arrays else np.empty(0, dtype=np.int64)
+        owner = np.repeat(np.arange(len(arrays)), np.diff(offsets))
+        order = np.lexsort((flat, owner))
+        twice = (np.diff(flat[order]) == 0) & (np.diff(owner[order]) == 0)
+        if twice.any():
+            at = order[int(np.argmax(twice))]
+            msg = (
+                f"row {owner[at]}: block_hashes has {flat[at]} twice; allowed are distinct hashes,"
+                " as each stands for all tokens up to the end of its block"
+            )
+            raise InputError(msg)
         return cls(offsets, flat)
 
     @classmethod

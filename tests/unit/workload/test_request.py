@@ -54,6 +54,10 @@ def test_columns_are_frozen_copies() -> None:
             {"block_hashes": ([1], [0.5], []), "block_tokens": 16},
             r"row 1: block_hashes is \[0.5\]; allowed are lists of whole numbers",
         ),
+        (
+            {"block_hashes": ([1], [7, 2, 7], [7]), "block_tokens": 16},
+            r"row 1: block_hashes has 7 twice; allowed are distinct",
+        ),
     ],
 )
 def test_bad_input_names_the_row(changes: dict, message: str) -> None:
@@ -72,7 +76,9 @@ def test_no_request_is_a_table_too() -> None:
 @given(st.data(), st.integers(1, 8))
 def test_rows_keep_their_hashes(data: st.DataObject, count: int) -> None:
     rows = data.draw(
-        st.lists(st.lists(st.integers(0, 9), max_size=4), min_size=count, max_size=count)
+        st.lists(
+            st.lists(st.integers(0, 9), max_size=4, unique=True), min_size=count, max_size=count
+        )
     )
     picked = data.draw(st.lists(st.integers(-count, count - 1), max_size=6))
     whole = RequestTable(np.arange(count), [64] * count, [1] * count, rows, 16)

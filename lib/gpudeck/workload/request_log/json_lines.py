@@ -152,6 +152,8 @@ def _hashes(lines: Lines, row: int, ids: Any, prompt: int) -> NDArray[np.int64]:
     if not right or len(ids) > most:
         shown = f"{len(ids)} hashes" if right else ids
         lines.refuse(row, "hash_ids", shown, f"a list of whole numbers, at most {most}")
+    if len(set(ids)) < len(ids):
+        lines.refuse(row, "hash_ids", ids, "a list of distinct numbers, one a block")
     return np.array(ids, dtype=np.int64)
 
 

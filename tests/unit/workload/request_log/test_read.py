@@ -129,6 +129,7 @@ def test_the_format_can_be_told(write) -> None:
         (BURSTGPT.replace("1087", "99999999999"), r"line 3, Request tokens: '99999999999'"),
         (MOONCAKE.replace("[0, 2, 3]", "[0, 2"), r"line 4: .*; allowed is one JSON object a line"),
         (MOONCAKE.replace("[0, 2, 3]", "[0, 2, 3, 4]"), r"line 4, hash_ids: '4 hashes'; .* most 3"),
+        (MOONCAKE.replace("[0, 2, 3]", "[0, 2, 2]"), r"line 4, hash_ids: .* of distinct numbers"),
         (MOONCAKE.replace("[0, 2, 3]", '["a"]'), r"line 4, hash_ids: \['a'\]; allowed is a list"),
         (MOONCAKE.replace('"timestamp": 3000', '"timestamp": NaN'), r"line 2, timestamp: nan"),
         (MOONCAKE.replace("1025", '"1025"'), r"line 4, input_length: '1025'; allowed is a whole"),
