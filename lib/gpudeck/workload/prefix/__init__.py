@@ -1,7 +1,13 @@
 """Prefixes that prompts share, and what a cache of their blocks saves."""
 
 from gpudeck.workload.prefix.block_hash import hash_prompt
-from gpudeck.workload.prefix.reuse import PrefixReuse, ReuseCurve, prefix_reuse, reuse_curve
+from gpudeck.workload.prefix.reuse import (
+    PrefixReuse,
+    ReuseCurve,
+    prefix_reuse,
+    recorded_curve,
+    reuse_curve,
+)
 from gpudeck.workload.prefix.sessions import Sessions, draw_sessions
 
 __all__ = [
@@ -11,5 +17,6 @@ __all__ = [
     "draw_sessions",
     "hash_prompt",
     "prefix_reuse",
+    "recorded_curve",
     "reuse_curve",
 ]

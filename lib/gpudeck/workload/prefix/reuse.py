@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gpudeck.errors import InputError
+from gpudeck.tables import read_table
 from gpudeck.workload.prefix.kernel import run_cache
 from gpudeck.workload.request import BlockHashes, RequestTable
 
@@ -139,6 +141,31 @@ def reuse_curve(
         np.array([int(each) for each in capacities_tokens], dtype=np.int64),
         np.array([one.block_share for one in found]),
         np.array([one.token_share for one in found]),
+    )
+
+
+@cache
+def recorded_curve(workload: str) -> ReuseCurve:
+    """Look up the curve of a trace in ``data/prefix_reuse.csv``, computed by `reuse_curve`.
+
+    Raises
+    ------
+    InputError
+        There is no such workload.
+
+    >>> float(recorded_curve("mooncake-conversation").token_share[-1].round(3))
+    0.374
+    """
+    rows = read_table("prefix_reuse").of(workload)
+    found: dict[str, dict[int, float]] = {"token_share": {}, "block_share": {}}
+    for attribute, row in rows.items():
+        name, _, capacity = attribute.partition("@")
+        found[name][int(capacity)] = row.number
+    capacities = sorted(found["token_share"])
+    return ReuseCurve(
+        np.array(capacities, dtype=np.int64),
+        np.array([found["block_share"][capacity] for capacity in capacities]),
+        np.array([found["token_share"][capacity] for capacity in capacities]),
     )
 
 
