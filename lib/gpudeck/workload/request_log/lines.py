@@ -40,10 +40,15 @@ class Lines:
 
     def tokens(self, name: str, cells: Sequence[str]) -> NDArray[np.int64]:
         """Read whole numbers of 0 to a thousand million."""
+        allowed = f"a whole number from 0 to {MOST_TOKENS}"
         for row, cell in enumerate(cells):
-            if not _WHOLE.fullmatch(cell) or int(cell) > MOST_TOKENS:
-                self.refuse(row, name, cell, f"a whole number from 0 to {MOST_TOKENS}")
-        return np.array(cells, dtype=np.str_).astype(np.int64)
+            if not _WHOLE.fullmatch(cell):
+                self.refuse(row, name, cell, allowed)
+        tokens = np.array(list(map(int, cells)), dtype=np.int64)
+        if (wrong := tokens > MOST_TOKENS).any():
+            row = int(np.argmax(wrong))
+            self.refuse(row, name, cells[row], allowed)
+        return tokens
 
     def seconds(self, name: str, cells: Sequence[str], unit_s: float) -> NDArray[np.float64]:
         """Read decimals of 0 or above, in a unit of so many seconds."""
@@ -59,7 +64,9 @@ class Lines:
         for row, cell in enumerate(cells):
             if not _INSTANT.fullmatch(cell):
                 self.refuse(row, name, cell, allowed)
-        texts = [_OFFSET.sub("", cell) for cell in cells]
+        texts = [
+            _OFFSET.sub("", cell) if _OFFSET.search(cell, len(cell) - 6) else cell for cell in cells
+        ]
         try:
             times = np.array(texts, dtype="datetime64[ns]")
         except ValueError:  # a month 13: looked for one by one, as it is rare
