@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from gpudeck.errors import InputError
 
+BLOCK_TOKENS = 16
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RequestTable:
@@ -26,8 +28,8 @@ class RequestTable:
         None, or n arrays of whole numbers: the hash of each block of the prompt, from its start.
         Equal hashes mean equal tokens from the start of the prompt to the end of the block.
     block_tokens
-        Tokens of a block that a hash stands for; needed where there are hashes. The last hash may
-        stand for a block that the prompt fills in part.
+        Tokens of a block that a hash stands for; 16, as in vLLM, if not told. The last hash may
+        stand for a block that the prompt fills in part. None without hashes.
 
     `hash_offsets`, shape (n + 1,), and `hashes` are the same flat: those of row i are
     ``hashes[hash_offsets[i]:hash_offsets[i + 1]]``; both are None without hashes.
@@ -159,11 +161,12 @@ class RequestTable:
         if len(given) != count:
             msg = f"block_hashes has {len(given)} rows; allowed are {count}, one for each request"
             raise InputError(msg)
+        if self.block_tokens is None:
+            object.__setattr__(self, "block_tokens", BLOCK_TOKENS)
         size = self.block_tokens
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             msg = (
-                f"block_tokens is {self.block_tokens}; allowed with block_hashes is a whole number"
-                " of 1 or above"
+                f"block_tokens is {size}; allowed with block_hashes is a whole number of 1 or above"
             )
             raise InputError(msg)
 

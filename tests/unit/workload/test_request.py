@@ -43,7 +43,7 @@ def test_columns_are_frozen_copies() -> None:
         ({"output_tokens": [3, np.nan, 1]}, r"row 1: output_tokens is nan; allowed are whole"),
         ({"prompt_tokens": [1e300, 1, 1]}, r"row 0: prompt_tokens is 1e\+300; allowed are whole"),
         ({"prompt_tokens": ["20", "4", "5"]}, r"prompt_tokens holds <U2; allowed are numbers"),
-        ({"block_hashes": HASHES}, r"block_tokens is None; allowed with block_hashes"),
+        ({"block_hashes": HASHES, "block_tokens": 1.5}, r"block_tokens is 1.5; allowed with"),
         ({"block_hashes": HASHES, "block_tokens": 0}, r"block_tokens is 0"),
         ({"block_hashes": HASHES[:2], "block_tokens": 16}, r"block_hashes has 2 rows; allowed are"),
         (
@@ -63,6 +63,11 @@ def test_columns_are_frozen_copies() -> None:
 def test_bad_input_names_the_row(changes: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         table(**changes)
+
+
+def test_a_hash_stands_for_16_tokens_unless_told() -> None:
+    assert table(block_hashes=HASHES).block_tokens == 16
+    assert table(block_tokens=16).block_tokens is None
 
 
 def test_no_request_is_a_table_too() -> None:
