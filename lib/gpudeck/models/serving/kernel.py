@@ -434,6 +434,28 @@ def _take_row(reps, rep):
 
 
 @njit(cache=True)
+def _admit_given(rules, rows, reps, rep):
+    """Admit requests at the queue's head whose cache came from elsewhere; they decode at once."""
+    whole = reps.whole[rep]
+    cap = np.int64(reps.decimal[rep, CAP])
+    while whole[PART] == NOBODY and whole[STACK] == 0 and whole[RUNNING] < cap:
+        row = _next_row(rows, reps, rep)
+        if row == NOBODY or rows.prefilled[row] == 0:
+            return
+        if _admit(rules, rows, reps, rep, row) < 0:
+            return
+        _take_row(reps, rep)
+        rows.prefilled[row] = 0
+        _join(rules, rows, reps, rep, row, rows.first[row])
+
+
+@njit(cache=True)
+def _is_given(rows, row):
+    """Whether a request was computed elsewhere and has not decoded here."""
+    return rows.first[row] >= 0.0 and rows.left[row] > 0 and rows.joined_s[row] < 0.0
+
+
+@njit(cache=True)
 def _fill(rules, rows, reps, rep, decoding, done, at_once, waiting):
     """Put prompts into an iteration; return tokens, chunks, attention work, prompts completed.
 
@@ -532,7 +554,8 @@ def advance(rules, times, rows, reps, rep, until_s, log, logged, parts, count, d
             decimal[LAST_END] = -1.0
         if decimal[NOW] >= until_s:
             return logged, count, 0
-        if logged == log.start_s.size or count + whole[RUNNING] + 1 > parts.row.size:
+        # those admitted in this iteration may end in it too
+        if logged == log.start_s.size or count + rules.max_batch > parts.row.size:
             return logged, count, 1
         decodes, tokens, chunks, work, completed = 0, 0, 0, 0.0, 0
         waiting = whole[STACK]
@@ -540,6 +563,8 @@ def advance(rules, times, rows, reps, rep, until_s, log, logged, parts, count, d
             tokens, chunks, work, completed = _fill(
                 rules, rows, reps, rep, 0, done, True, waiting
             )
+        else:
+            _admit_given(rules, rows, reps, rep)
         if tokens == 0 and whole[DECODES] > 0:
             count = _secure_blocks(rules, rows, reps, rep, parts, count)
             decodes = whole[DECODES]
@@ -552,6 +577,8 @@ def advance(rules, times, rows, reps, rep, until_s, log, logged, parts, count, d
         end = start
         if tokens + decodes > 0:
             sampling = decodes + completed
+            for i in range(completed):
+                sampling -= _is_given(rows, done[i])
             seconds = rules.overhead_s + time_step(
                 times, tokens + decodes, sampling, chunks, work, decodes, context
             )
@@ -597,7 +624,7 @@ def advance(rules, times, rows, reps, rep, until_s, log, logged, parts, count, d
                 whole[OPEN] -= 1
         for i in range(completed):
             row = done[i]
-            if rows.first[row] >= 0.0 and rows.left[row] > 0 and rows.joined_s[row] < 0.0:
+            if _is_given(rows, row):
                 # computed elsewhere: it has its first token
                 _join(rules, rows, reps, rep, row, rows.first[row])
                 continue
@@ -662,7 +689,7 @@ def run_replicas(rules, times, rows, replicas, router, chosen, longest, units, g
         np.full((replicas, units + 1), units, np.int64),
     )  # fmt: skip
     log, logged = new_log(max(guess, 64)), 0
-    parts, count = new_segments(n + 64), 0
+    parts, count = new_segments(n + 64 + rules.max_batch), 0
     done = np.empty(rules.max_batch + 1, np.int64)
     pushed = 0
     if replicas == 1 or router == ROUND_ROBIN:

@@ -74,6 +74,11 @@ class ServingResult:
     energy_j: float
 
     @property
+    def gpus(self) -> int:
+        """GPUs of all replicas."""
+        return self.replicas * self.replica.tensor_parallel
+
+    @property
     def ttft_s(self) -> NDArray[np.float64]:
         """Time to first token: first token − arrival, queue included."""
         return self.first_token_s - self.requests.arrival_s

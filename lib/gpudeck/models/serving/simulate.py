@@ -91,13 +91,14 @@ def simulate(
     reserve = _reserve_tokens(ordered, engine, replica)
     _require_fitting(ordered, order, reserve, engine, capacity)
     if engine.reforms:
-        given = np.full(len(order), np.nan)
-        if given_first_s is not None:
-            given = np.asarray(given_first_s, float)[order]
+        given = _given(requests, given_first_s)[order]
         columns = _run_iterations(
             ordered, engine, replica, capacity, reserve, replicas, router, given
         )
     else:
+        if given_first_s is not None:
+            msg = f"given_first_s with policy {engine.policy!r}; allowed is one that reforms its batch"
+            raise InputError(msg)
         if replicas > 1:
             msg = f"replicas is {replicas} with policy {engine.policy!r}; allowed is 1"
             raise InputError(msg)
@@ -117,6 +118,29 @@ def simulate(
         energy_j=_energy_j(columns, replica, replicas, requests),
         **columns,
     )
+
+
+def _given(
+    requests: RequestTable, given_first_s: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """First tokens that came out elsewhere; a request of one token has nothing left to serve."""
+    n = len(requests.arrival_s)
+    if given_first_s is None:
+        return np.full(n, np.nan)
+    given = np.asarray(given_first_s, float)
+    if given.shape != (n,):
+        msg = f"given_first_s has shape {given.shape}; allowed is ({n},), a value for each request"
+        raise InputError(msg)
+    late = (given < 0) | (given > requests.arrival_s)
+    for wrong, what in (
+        (late, "allowed is from 0 to its arrival here"),
+        (~np.isnan(given) & (requests.output_tokens == 1), "its only token; allowed are 2 or more"),
+    ):
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            msg = f"row {row}: given_first_s is {given[row]}, {what}"
+            raise InputError(msg)
+    return given
 
 
 def _capacity_tokens(engine: Engine, replica: Replica) -> int:
