@@ -11,13 +11,21 @@ from gpudeck.models.serving.result import ServingResult
 def prefill_efficiency(result: ServingResult) -> float:
     """Return 2·P_active·Σ(n_in − n_cached)/(time in prefill · peak).
 
-    Time in prefill is the part of each step that its prompts cost. Padding and what is computed
-    again after a preemption take time and are no use. Without a prompt it is 0.
+    A step that also decodes is in prefill by the prompts' share of its tokens, so that the ratio
+    never exceeds the peak. Padding and what is computed again after a preemption take time and are
+    no use. Without a prompt it is 0.
     """
     done = np.isfinite(result.finish_s)
     tokens = int((result.requests.prompt_tokens - result.cached_tokens)[done].sum())
-    could = float(result.prefill_s.sum()) * result.replica.peak_flops
+    could = prefill_seconds(result) * result.replica.peak_flops
     return flop_per_token(result) * tokens / could if could > 0 else 0.0
+
+
+def prefill_seconds(result: ServingResult) -> float:
+    """Return the time in prefill: Σ Δt · (1 − decodes/tokens) over steps with a prompt."""
+    with_prompt = result.prefill_tokens > 0
+    share = 1 - result.decodes[with_prompt] / result.tokens[with_prompt]
+    return float(share @ (result.end_s - result.start_s)[with_prompt])
 
 
 def effective_prefill_efficiency(result: ServingResult) -> float:

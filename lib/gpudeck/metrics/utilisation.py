@@ -46,5 +46,5 @@ def model_bandwidth_utilisation(result: ServingResult) -> float:
 
 
 def flop_per_token(result: ServingResult) -> float:
-    """Return 2·P_active: a multiplication and an addition for each parameter that a token passes."""
+    """Return 2·P_active: a multiplication and an addition for each active parameter."""
     return 2.0 * find_model(result.replica.model).active_parameters
