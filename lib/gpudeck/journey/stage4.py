@@ -1,8 +1,8 @@
 """Stage 4: the serving software. The same requests on the same replica, engine after engine.
 
-Each engine is run twice on the requests of each seed. Saturated: all of them wait from the start, so
-that the run shows what the replica can do. Loaded: they arrive at one rate for all engines, a stated
-share of what the first can serve, so that every queue is stable and latencies compare.
+Each engine is run twice on the requests of each seed. Saturated: all of them wait from the start,
+which shows what the replica can do. Loaded: they arrive at one rate for all engines, a stated share
+of what the first can serve, so that every queue is stable and latencies compare.
 """
 
 from __future__ import annotations
@@ -237,6 +237,6 @@ def _stretch(table: RequestTable, rate_per_s: float) -> float:
 
 
 def _arriving(table: RequestTable, factor: float) -> RequestTable:
-    """Return the requests on a stretched axis of time that begins with the first; 0: all at once."""
+    """Return the requests on a stretched axis of time from 0; with factor 0 all at once."""
     arrival = (table.arrival_s - table.arrival_s.min()) * factor
     return RequestTable(arrival, table.prompt_tokens, table.output_tokens)

@@ -84,6 +84,8 @@ def summarise_latency(
     times = np.ones(len(values), np.int64) if counts is None else counts[known]
     if times.sum() == 0:
         return LatencySummary(*[float("nan")] * 4)
+    order = np.argsort(values)  # once: the quantiles' stable sort then finds it in order
+    values, times = values[order], times[order]
     quantiles = [weighted_quantile(values, times, share) for share in (0.5, 0.9, 0.99)]
     return LatencySummary(float(np.average(values, weights=times)), *quantiles)
 
