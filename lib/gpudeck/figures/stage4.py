@@ -35,7 +35,7 @@ _SHOWN = {"throughput": 0, "ttft_p50_s": 2, "tbt_p99_ms": 1, "memory_overhead": 
 # the seven of the table; the first is the one that matters
 _ROWS = {
     "throughput": 0,
-    "ttft_p50_s": 2,
+    "ttft_p50_s": 3,
     "tbt_p99_ms": 1,
     "mfu": 1,
     "memory_overhead": 1,
@@ -73,6 +73,8 @@ def _draw_measure(
     write = partial(format_number, lang=page.lang, decimals=digits)
     if MEASURES[measure][1] == "%":
         write = partial(format_quantity, unit="%", lang=page.lang, decimals=digits)
+    elif MEASURES[measure][1] == "s":
+        write = partial(_seconds, lang=page.lang)
     change = _change(effect, measure, page.lang)
     draw_pair(axes, (both[0], both[1]), write, change, page.label(measure), page)
 
@@ -80,7 +82,15 @@ def _draw_measure(
 def _change(effect: ServingEffect, measure: str, lang: str) -> Change:
     if MEASURES[measure][1] == "%":
         return point_change(interval_of(effect.gain(measure)), lang)
-    return percent_change(effect.change_pct(measure), lang, 0)
+    digits = 1 if MEASURES[measure][1] == "s" else 0
+    return percent_change(effect.change_pct(measure), lang, digits)
+
+
+def _seconds(value_s: float, lang: str) -> str:
+    """Write a time in the unit in which it reads well."""
+    if value_s < 1:
+        return format_quantity(1000 * value_s, "ms", lang)
+    return format_quantity(value_s, "s", lang)
 
 
 def tabulate_effect(effect: ServingEffect, page: Captioned) -> str:
@@ -165,11 +175,22 @@ def draw_latency(effect: ServingEffect, page: Captioned) -> tuple[str, str]:
                 lw=0,
             )
         axes.set_xscale("log")
+        _mark_decades(axes, curves, page.lang)
         axes.set(ylim=(0, 104), yticks=range(0, 101, 25))
         _name_curves(axes, curves, page)
         name_axes(axes, page.label(measure), page.label("share"))
         pictures.append(svg_text(figure, f"{page.key}-{measure}", page.label(measure), page.alt))
     return pictures[0], pictures[1]
+
+
+def _mark_decades(axes: Axes, curves: list[NDArray[np.float64]], lang: str) -> None:
+    """Mark 1, 10, 100 … on the logarithmic axis, 2 and 5 too where it is short, as plain numbers."""
+    low, high = min(map(np.min, curves)), max(map(np.max, curves))
+    steps = (1.0,) if high / low > 100 else (1.0, 2.0, 5.0)
+    powers = range(int(np.floor(np.log10(low))) - 1, int(np.ceil(np.log10(high))) + 2)
+    marks = [step * 10.0**power for power in powers for step in steps]
+    axes.set_xticks(marks, [format_number(mark, lang, scale="plain") for mark in marks])
+    axes.set_xticks([], minor=True)
 
 
 def _quantiles(result: ServingResult, measure: str) -> NDArray[np.float64]:
@@ -220,7 +241,7 @@ def draw_use(effect: ServingEffect, page: Captioned) -> str:
 def draw_economy(effect: ServingEffect, page: Captioned) -> tuple[str, str]:
     """Draw tokens for a dollar and for a joule of the GPUs, before and after."""
     pictures = []
-    for measure, digits in (("per_usd", 0), ("per_joule", 2)):
+    for measure, digits in (("per_usd", 2), ("per_joule", 2)):
         figure = new_figure(page.slot.width_px, page.slot.height_px)
         _draw_measure(figure.subplots(), effect, measure, digits, page)
         pictures.append(svg_text(figure, f"{page.key}-{measure}", page.label(measure), page.alt))

@@ -41,7 +41,7 @@ MEASURES: dict[str, tuple[str, str, Read]] = {
     "cache_overhead": ("saturated", "%", lambda m: 100 * m.cache_overhead),
     "prefill_efficiency": ("saturated", "%", lambda m: 100 * m.prefill_efficiency),
     "decoding_parallelism": ("saturated", "count", lambda m: m.decoding_parallelism),
-    "per_usd": ("saturated", "token/USD", lambda m: m.tokens_per_usd),
+    "per_usd": ("saturated", "Mtoken/USD", lambda m: m.tokens_per_usd / 1e6),
     "per_joule": ("saturated", "token/J", lambda m: m.tokens_per_joule),
 }
 

@@ -15,10 +15,10 @@ from gpudeck.journey.stage4 import (
     run_stage4,
 )
 from gpudeck.scenario import Scenario
-from gpudeck.tables import read_table
+from gpudeck.tables import read_sources, read_table
 
 SOURCE = "model:serving"
-_DECIMALS: dict[str, int | None] = {"throughput": 0, "per_usd": 0, "per_joule": 2, "goodput": 2}
+_DECIMALS: dict[str, int | None] = {"throughput": 0, "per_usd": 2, "per_joule": 2, "goodput": 2}
 
 
 def report_stage4(effect: ServingEffect, scenario: Scenario, lang: str) -> tuple[Fact, ...]:
@@ -43,11 +43,9 @@ def report_stage4(effect: ServingEffect, scenario: Scenario, lang: str) -> tuple
     """
     by = function_name(run_stage4)
     facts = []
-    for measure, (_, unit, _) in MEASURES.items():
+    for measure in MEASURES:
         for when, name in (("before", BEFORE), ("after", AFTER)):
-            digits = _DECIMALS.get(measure, 1)
-            samples = effect.samples(measure, name)
-            facts.append(_fact(f"{measure}_{when}", samples, unit, by, digits))
+            facts.append(_measured(f"{measure}_{when}", effect.samples(measure, name), measure, by))
     for runs in effect.steps:
         name = runs.step.name
         samples = effect.samples("throughput", name)
@@ -57,8 +55,19 @@ def report_stage4(effect: ServingEffect, scenario: Scenario, lang: str) -> tuple
     return (*facts, *_settings(effect, scenario, lang, by))
 
 
+def _measured(key: str, samples: NDArray[np.float64], measure: str, by: str) -> Fact:
+    """Return a measure as a fact; seconds in the unit in which they read well."""
+    unit = MEASURES[measure][1]
+    if unit == "s":
+        short = float(samples.mean()) < 1
+        return _fact(key, samples * (1000 if short else 1), "ms" if short else "s", by, None)
+    return _fact(key, samples, unit, by, _DECIMALS.get(measure, 1))
+
+
 def _settings(effect: ServingEffect, scenario: Scenario, lang: str, by: str) -> tuple[Fact, ...]:
     first, cost = effect.find(BEFORE), scenario.cost
+    known = cost.source in read_sources()
+    kind, source = ("published-measurement", cost.source) if known else ("scenario", scenario.id)
     replica = first.step.replica
     pue = read_table("energy").row("Data-centres", "pue_mean")
     facility = effect.samples("per_joule", AFTER) / pue.number
@@ -77,11 +86,11 @@ def _settings(effect: ServingEffect, scenario: Scenario, lang: str, by: str) -> 
         *facts,
         _fact("per_joule_facility", facility, "token/J", by, 2),
         Fact("pue", pue.number, "1", pue.kind, pue.sources[0], by, decimals=2),
-        Fact("model", replica.language_model.title, "text", "scenario", SOURCE, by),
-        Fact("gpu", replica.gpu, "text", "scenario", SOURCE, by),
-        Fact("price", cost.central_usd_per_gpu_h, "USD/GPU-hour", "scenario", cost.source, by),
-        Fact("month", cost.month, "text", "scenario", cost.source, by),
-        Fact("basis", cost.basis.in_language(lang), "text", "scenario", cost.source, by),
+        Fact("model", replica.language_model.title, "text", "scenario", scenario.id, by),
+        Fact("gpu", replica.gpu, "text", "scenario", scenario.id, by),
+        Fact("price", cost.central_usd_per_gpu_h, "USD/GPU-hour", kind, source, by),
+        Fact("month", cost.month, "text", kind, source, by),
+        Fact("basis", cost.basis.in_language(lang), "text", kind, source, by),
     )
 
 
