@@ -184,7 +184,7 @@ def draw_latency(effect: ServingEffect, page: Captioned) -> tuple[str, str]:
 
 
 def _mark_decades(axes: Axes, curves: list[NDArray[np.float64]], lang: str) -> None:
-    """Mark 1, 10, 100 … on the logarithmic axis, 2 and 5 too where it is short, as plain numbers."""
+    """Mark 1, 10, 100 … as plain numbers, on a short axis 2 and 5 too."""
     low, high = min(map(np.min, curves)), max(map(np.max, curves))
     steps = (1.0,) if high / low > 100 else (1.0, 2.0, 5.0)
     powers = range(int(np.floor(np.log10(low))) - 1, int(np.ceil(np.log10(high))) + 2)

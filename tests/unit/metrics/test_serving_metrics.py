@@ -32,8 +32,8 @@ from gpudeck.units import UNITS
 from gpudeck.workload.model import find_model
 
 POLICIES = ("static", "dynamic", "continuous", "paged", "chunked")
-# 1 ms for a step and 10 µs for each of its tokens
-STEP = StepTime(np.r_[0.0, 0.001 + 1e-5 * np.arange(1, 5001)], np.zeros(2))
+# 1 ms for a step and 20 µs for each of its tokens
+STEP = StepTime(np.r_[0.0, 0.001 + 2e-5 * np.arange(1, 5001)], np.zeros(2))
 REPLICA = Replica("H100-SXM", "llama-2-7b", step_time=STEP)
 
 
@@ -79,7 +79,7 @@ def test_one_request_by_hand() -> None:
     run = serve([0.0], [100], [5])
     metrics = measure_serving(run, Objectives(1.0, 1.0), 3.6)
     # a step of 100 tokens, then four of one
-    first, later = 0.001 + 100e-5, 0.001 + 1e-5
+    first, later = 0.001 + 100 * 2e-5, 0.001 + 2e-5
     span = first + 4 * later
     flop = 2 * find_model("llama-2-7b").active_parameters
     assert metrics.ttft.p50_s == pytest.approx(first)
@@ -102,7 +102,8 @@ def test_a_reservation_is_overhead_and_a_block_hardly() -> None:
     objectives = Objectives(1.0, 1.0)
     reserved = measure_serving(serve(arrival, *sizes, policy="continuous"), objectives, 1.0)
     paged = measure_serving(serve(arrival, *sizes, policy="paged"), objectives, 1.0)
-    assert paged.cache_overhead < 0.1 < 0.5 < reserved.cache_overhead
+    assert paged.cache_overhead < 0.1
+    assert reserved.cache_overhead > 0.5
     assert 0 < paged.memory_overhead < reserved.memory_overhead < reserved.cache_overhead
 
 

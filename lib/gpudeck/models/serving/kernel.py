@@ -19,8 +19,8 @@ ROUND_ROBIN, LEAST_OUTSTANDING, PREFIX_AWARE = 0, 1, 2
 # how many more requests may wait where the longest cached run is
 PREFIX_IMBALANCE = 8
 # columns of a replica's whole numbers; USED and CACHED count blocks (tokens, if contiguous)
-HEAD, TAIL, STACK, D, DECODES, RUNNING, NEWEST, USED, CACHED, CONTEXT, PART, PART_DONE, OPEN = (
-    range(13)
+HEAD, TAIL, STACK, D, DECODES, RUNNING, NEWEST, USED, CACHED, CONTEXT, PART, PART_DONE, OPEN = range(
+    13
 )
 # columns of its decimals
 NOW, LAST_END, CAP, GAP_SUM, GAPS = range(5)
@@ -537,7 +537,9 @@ def advance(rules, times, rows, reps, rep, until_s, log, logged, parts, count, d
         decodes, tokens, chunks, work, completed = 0, 0, 0, 0.0, 0
         waiting = whole[STACK]
         if rules.policy == PAGED:
-            tokens, chunks, work, completed = _fill(rules, rows, reps, rep, 0, done, True, waiting)
+            tokens, chunks, work, completed = _fill(
+                rules, rows, reps, rep, 0, done, True, waiting
+            )
         if tokens == 0 and whole[DECODES] > 0:
             count = _secure_blocks(rules, rows, reps, rep, parts, count)
             decodes = whole[DECODES]

@@ -128,7 +128,9 @@ def _capacity_tokens(engine: Engine, replica: Replica) -> int:
     return int(replica.blocks(engine.block_size)) * engine.block_size
 
 
-def _reserve_tokens(requests: RequestTable, engine: Engine, replica: Replica) -> NDArray[np.int64]:
+def _reserve_tokens(
+    requests: RequestTable, engine: Engine, replica: Replica
+) -> NDArray[np.int64]:
     """Tokens of memory that a contiguous engine reserves for each request."""
     total = requests.prompt_tokens + requests.output_tokens - 1
     if engine.reservation == "oracle" or not engine.contiguous or len(total) == 0:
