@@ -207,7 +207,7 @@ def _name_curves(axes: Axes, curves: list[NDArray[np.float64]], page: Captioned)
     """Name both curves with their medians, each on its outer side."""
     low, high = min(map(np.min, curves)), max(map(np.max, curves))
     # room on both sides for a name
-    reach = max(high / low, 3.0) ** 0.6
+    reach = max(2.2, (high / low) ** 0.25)
     axes.set_xlim(low / reach, high * reach)
     middle = len(_SHARES) // 2
     left = int(curves[1][middle] < curves[0][middle])

@@ -2,7 +2,7 @@
 
 Each engine is run twice on the requests of each seed. Saturated: all of them wait from the start,
 which shows what the replica can do. Loaded: they arrive at one rate for all engines, a stated share
-of what the first can serve, so that every queue is stable and latencies compare.
+of what the slowest can serve, so that every queue is stable and latencies compare.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gpudeck.scenario import Scenario
 # from what a plain server does to what is compared with it; one more step beyond
 STEPS = ("static", "dynamic", "continuous", "paged", "chunked", "fp8_cache")
 BEFORE, AFTER = "static", "chunked"
-# load at which latencies are compared, as a share of the first engine's capacity: an assumption
+# load at which latencies are compared, as a share of the least capacity: an assumption
 LOAD_SHARE = 0.8
 
 Read = Callable[[ServingMetrics], float]
@@ -162,11 +162,11 @@ def climb_steps(
     tables
         Requests of each seed, two or more.
     steps
-        From `serving_steps`; the first one's capacity sets the rate.
+        From `serving_steps`; the least capacity among them sets the rate.
     objectives, usd_per_gpu_h
         As in `measure_serving`.
     load_share
-        The rate, as a share of the capacity of the first step, above 0 and below 1.
+        The rate, as a share of the least capacity, above 0 and below 1.
 
     Raises
     ------
@@ -185,7 +185,7 @@ def climb_steps(
         results = [simulate(table, step.engine, step.replica) for table in waiting]
         capacities.append(np.array([len(r.finish_s) / r.makespan_s for r in results]))
         saturated.append(tuple(measure_serving(r, objectives, usd_per_gpu_h) for r in results))
-    rate = load_share * float(capacities[0].mean())
+    rate = load_share * min(float(capacity.mean()) for capacity in capacities)
     arriving = [_arriving(table, _stretch(table, rate)) for table in tables]
     runs = []
     for step, capacity, full in zip(steps, capacities, saturated, strict=True):

@@ -7,8 +7,9 @@ import pytest
 
 from gpudeck.deck.page import Slot
 from gpudeck.figures import stage4
+from gpudeck.figures.formula import formula_svg
 from gpudeck.journey.stage4 import AFTER, BEFORE, STEPS, ServingEffect, climb_steps, serving_steps
-from gpudeck.metrics import Objectives
+from gpudeck.metrics import DEFINITIONS, FURTHER, Definition, Objectives
 from gpudeck.models.serving import Engine, Replica, RequestTable, StepTime
 from gpudeck.units import format_number
 
@@ -70,3 +71,8 @@ def test_details_are_drawn_with_plain_numbers_on_their_axes(effect: ServingEffec
         assert svg.startswith("<svg")
         assert "10^" not in svg
     assert "mbu" in stage4.draw_use(effect, Slide())
+
+
+@pytest.mark.parametrize("definition", [*DEFINITIONS, *FURTHER], ids=lambda one: one.metric)
+def test_every_formula_can_be_set(definition: Definition) -> None:
+    assert "<path" in formula_svg(definition.formula, definition.metric, 24)
