@@ -15,6 +15,7 @@ from gpudeck.figures.style import (
     INK,
     MUTED,
     PAPER,
+    SERIES,
     USEFUL,
     WAITING,
     WASTE,
@@ -25,7 +26,7 @@ from gpudeck.figures.style import (
     text_colour,
 )
 from gpudeck.interval import band_of, interval_of
-from gpudeck.journey.stage4 import AFTER, BEFORE, MEASURES, ServingEffect
+from gpudeck.journey.stage4 import AFTER, BEFORE, LOADED, MEASURES, ServingEffect
 from gpudeck.metrics import weighted_quantile
 from gpudeck.models.serving import ServingResult
 from gpudeck.units import format_number, format_quantity
@@ -45,6 +46,7 @@ _ROWS = {
 _USES = ("busy", "mfu", "mbu")
 _SHARES = np.linspace(0.005, 0.995, 100)
 _BEFORE = {"color": MUTED, "linestyle": (0, (6, 2)), "linewidth": 2.5}
+_BETWEEN = {"color": SERIES[0].colour, "linestyle": SERIES[0].linestyle, "linewidth": 2.0}
 _AFTER = {"color": USEFUL, "linewidth": 3.5}
 
 
@@ -154,13 +156,13 @@ def _draw_step(axes: Axes, effect: ServingEffect, measure: str, row: int, page: 
 
 
 def draw_latency(effect: ServingEffect, page: Captioned) -> tuple[str, str]:
-    """Draw the distributions of TTFT and TBT before and after, with 95 % bands of quantiles."""
+    """Draw the distributions of TTFT and TBT before, after and dynamic, with 95 % bands of quantiles."""
     pictures = []
     for measure, unit_s in (("ttft", 1.0), ("tbt", 1e-3)):
         figure = new_figure(page.slot.width_px, page.slot.height_px)
         axes = figure.subplots()
         curves = []
-        for name, look in ((BEFORE, _BEFORE), (AFTER, _AFTER)):
+        for name, look in zip(LOADED, (_BEFORE, _BETWEEN, _AFTER), strict=True):
             results = effect.find(name).results
             quantiles = np.array([_quantiles(result, measure) for result in results]) / unit_s
             band = band_of(np.log(quantiles))
@@ -204,25 +206,27 @@ def _quantiles(result: ServingResult, measure: str) -> NDArray[np.float64]:
 
 
 def _name_curves(axes: Axes, curves: list[NDArray[np.float64]], page: Captioned) -> None:
-    """Name both curves with their medians, each on its outer side."""
+    """Name the curves: the outer two at their medians on the outside, the middle one lower."""
     low, high = min(map(np.min, curves)), max(map(np.max, curves))
     # room on both sides for a name
     reach = max(2.2, (high / low) ** 0.25)
     axes.set_xlim(low / reach, high * reach)
-    middle = len(_SHARES) // 2
-    left = int(curves[1][middle] < curves[0][middle])
-    for place, (name, curve) in enumerate(zip(("before", "after"), curves, strict=True)):
-        at_left = place == left
+    middle, low_share = len(_SHARES) // 2, len(_SHARES) // 8
+    left = int(curves[-1][middle] < curves[0][middle])
+    names = (("before", middle, INK), ("dynamic", low_share, SERIES[0].colour))
+    names = (*names, ("after", middle, USEFUL))
+    for (name, at, colour), curve in zip(names, curves, strict=True):
+        at_left = (name == "after") == bool(left) and name != "dynamic"
         axes.annotate(
             page.label(name),
-            (float(curve[middle]), 50),
+            (float(curve[at]), 100 * float(_SHARES[at])),
             (-14 if at_left else 14, 0),
             textcoords="offset points",
             ha="right" if at_left else "left",
             va="center",
             fontsize=18,
             fontweight=700,
-            color=text_colour(USEFUL) if place else INK,
+            color=text_colour(colour),
             bbox={"boxstyle": "round,pad=0.1", "facecolor": PAPER, "edgecolor": "none"},
         )
 

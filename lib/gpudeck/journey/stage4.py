@@ -22,6 +22,8 @@ from gpudeck.scenario import Scenario
 # from what a plain server does to what is compared with it; one more step beyond
 STEPS = ("static", "dynamic", "continuous", "paged", "chunked", "fp8_cache")
 BEFORE, AFTER = "static", "chunked"
+# those whose latencies are shown, so that only they are run at the common rate
+LOADED = ("static", "dynamic", "chunked")
 # load at which latencies are compared, as a share of the least capacity: an assumption
 LOAD_SHARE = 0.8
 
@@ -57,7 +59,7 @@ class EngineStep:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepRuns:
-    """Metrics of one step, one a seed; its loaded runs where they are looked into, else none."""
+    """Metrics of one step, one a seed; loaded ones, and those runs, only of the steps in `LOADED`."""
 
     step: EngineStep
     saturated: tuple[ServingMetrics, ...]
@@ -90,7 +92,7 @@ class ServingEffect:
         raise InputError(msg)
 
     def samples(self, measure: str, name: str) -> NDArray[np.float64]:
-        """Return a measure of one step, a value a seed, shape (runs,).
+        """Return a measure of one step, a value a seed, shape (runs,); none of a run not made.
 
         Parameters
         ----------
@@ -189,10 +191,11 @@ def climb_steps(
     arriving = [_arriving(table, _stretch(table, rate)) for table in tables]
     runs = []
     for step, capacity, full in zip(steps, capacities, saturated, strict=True):
-        results = [simulate(table, step.engine, step.replica) for table in arriving]
+        results: tuple[ServingResult, ...] = ()
+        if step.name in LOADED:
+            results = tuple(simulate(table, step.engine, step.replica) for table in arriving)
         loaded = tuple(measure_serving(r, objectives, usd_per_gpu_h) for r in results)
-        kept = tuple(results) if step.name in (BEFORE, AFTER) else ()
-        runs.append(StepRuns(step, full, loaded, capacity, kept))
+        runs.append(StepRuns(step, full, loaded, capacity, results))
     return ServingEffect(tuple(runs), rate, len(tables[0].arrival_s))
 
 

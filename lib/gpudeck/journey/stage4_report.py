@@ -37,7 +37,7 @@ def report_stage4(effect: ServingEffect, scenario: Scenario, lang: str) -> tuple
     -------
     tuple of Fact
         `<measure>_before`, `<measure>_after` for each of `MEASURES`; `throughput_<step>` and
-        `capacity_<step>` (requests a second) for each step; `times` (throughput after over
+        `capacity_<step>` (requests a second) for each step; `ttft_p50_s_dynamic`; `times` (throughput after over
         before); `rate`, `load_share`, `requests`, `runs`, `kv_capacity`; `model`, `gpu`; `price`,
         `month`, `basis`; `pue`, and `per_joule_facility` (the GPUs' energy × PUE).
     """
@@ -46,6 +46,8 @@ def report_stage4(effect: ServingEffect, scenario: Scenario, lang: str) -> tuple
     for measure in MEASURES:
         for when, name in (("before", BEFORE), ("after", AFTER)):
             facts.append(_measured(f"{measure}_{when}", effect.samples(measure, name), measure, by))
+    ttft = effect.samples("ttft_p50_s", "dynamic")
+    facts.append(_measured("ttft_p50_s_dynamic", ttft, "ttft_p50_s", by))
     for runs in effect.steps:
         name = runs.step.name
         samples = effect.samples("throughput", name)
