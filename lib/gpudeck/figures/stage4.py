@@ -156,7 +156,7 @@ def _draw_step(axes: Axes, effect: ServingEffect, measure: str, row: int, page: 
 
 
 def draw_latency(effect: ServingEffect, page: Captioned) -> tuple[str, str]:
-    """Draw the distributions of TTFT and TBT before, after and dynamic, with 95 % bands of quantiles."""
+    """Draw how TTFT and TBT are distributed before, dynamic and after, with 95 % bands."""
     pictures = []
     for measure, unit_s in (("ttft", 1.0), ("tbt", 1e-3)):
         figure = new_figure(page.slot.width_px, page.slot.height_px)

@@ -59,7 +59,7 @@ class EngineStep:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepRuns:
-    """Metrics of one step, one a seed; loaded ones, and those runs, only of the steps in `LOADED`."""
+    """Metrics of one step, one a seed; the loaded ones and their runs only of `LOADED`."""
 
     step: EngineStep
     saturated: tuple[ServingMetrics, ...]
