@@ -45,9 +45,13 @@ _ROWS = {
 }
 _USES = ("busy", "mfu", "mbu")
 _SHARES = np.linspace(0.005, 0.995, 100)
-_BEFORE = {"color": MUTED, "linestyle": (0, (6, 2)), "linewidth": 2.5}
-_BETWEEN = {"color": SERIES[0].colour, "linestyle": SERIES[0].linestyle, "linewidth": 2.0}
-_AFTER = {"color": USEFUL, "linewidth": 3.5}
+_BEFORE: dict[str, object] = {"color": MUTED, "linestyle": (0, (6, 2)), "linewidth": 2.5}
+_BETWEEN: dict[str, object] = {
+    "color": SERIES[0].colour,
+    "linestyle": SERIES[0].linestyle,
+    "linewidth": 2.0,
+}
+_AFTER: dict[str, object] = {"color": USEFUL, "linewidth": 3.5}
 
 
 def draw_effect(effect: ServingEffect, page: Captioned) -> str:
@@ -172,7 +176,7 @@ def draw_latency(effect: ServingEffect, page: Captioned) -> tuple[str, str]:
                 100 * _SHARES,
                 np.exp(band.low),
                 np.exp(band.high),
-                color=look["color"],
+                color=look["color"],  # type: ignore[arg-type]  # a colour
                 alpha=0.25,
                 lw=0,
             )
@@ -213,8 +217,11 @@ def _name_curves(axes: Axes, curves: list[NDArray[np.float64]], page: Captioned)
     axes.set_xlim(low / reach, high * reach)
     middle, low_share = len(_SHARES) // 2, len(_SHARES) // 8
     left = int(curves[-1][middle] < curves[0][middle])
-    names = (("before", middle, INK), ("dynamic", low_share, SERIES[0].colour))
-    names = (*names, ("after", middle, USEFUL))
+    names = (
+        ("before", middle, INK),
+        ("dynamic", low_share, SERIES[0].colour),
+        ("after", middle, USEFUL),
+    )
     for (name, at, colour), curve in zip(names, curves, strict=True):
         at_left = (name == "after") == bool(left) and name != "dynamic"
         axes.annotate(

@@ -17,6 +17,7 @@ from gpudeck.errors import InputError
 from gpudeck.interval import Interval, interval_of
 from gpudeck.metrics import Objectives, ServingMetrics, measure_serving
 from gpudeck.models.serving import Engine, Replica, RequestTable, ServingResult, simulate
+from gpudeck.models.serving.engine import Policy
 from gpudeck.scenario import Scenario
 
 # from what a plain server does to what is compared with it; one more step beyond
@@ -143,7 +144,7 @@ def serving_steps(
         The same replica with a smaller cache entry for the step beyond, or None to leave it out.
     """
     limits = replace(engine, policy="static", prefix_cache=False, adaptive=None, buckets=None)
-    policies = ("static", "dynamic", "continuous", "paged", "chunked")
+    policies: tuple[Policy, ...] = ("static", "dynamic", "continuous", "paged", "chunked")
     steps = [EngineStep(name, replace(limits, policy=name), replica) for name in policies]
     if cached is not None:
         steps.append(EngineStep("fp8_cache", steps[-1].engine, cached))
@@ -191,11 +192,11 @@ def climb_steps(
     arriving = [_arriving(table, _stretch(table, rate)) for table in tables]
     runs = []
     for step, capacity, full in zip(steps, capacities, saturated, strict=True):
-        results: tuple[ServingResult, ...] = ()
+        kept: tuple[ServingResult, ...] = ()
         if step.name in LOADED:
-            results = tuple(simulate(table, step.engine, step.replica) for table in arriving)
-        loaded = tuple(measure_serving(r, objectives, usd_per_gpu_h) for r in results)
-        runs.append(StepRuns(step, full, loaded, capacity, results))
+            kept = tuple(simulate(table, step.engine, step.replica) for table in arriving)
+        loaded = tuple(measure_serving(r, objectives, usd_per_gpu_h) for r in kept)
+        runs.append(StepRuns(step, full, loaded, capacity, kept))
     return ServingEffect(tuple(runs), rate, len(tables[0].arrival_s))
 
 
