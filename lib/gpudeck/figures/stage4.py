@@ -176,7 +176,7 @@ def draw_latency(effect: ServingEffect, page: Captioned) -> tuple[str, str]:
                 100 * _SHARES,
                 np.exp(band.low),
                 np.exp(band.high),
-                color=look["color"],  # type: ignore[arg-type]  # a colour
+                color=look["color"],
                 alpha=0.25,
                 lw=0,
             )

@@ -39,7 +39,8 @@ def report_stage4(effect: ServingEffect, scenario: Scenario, lang: str) -> tuple
         `<measure>_before`, `<measure>_after` for each of `MEASURES`; `throughput_<step>` and
         `capacity_<step>` (requests a second) for each step; `ttft_p50_s_dynamic`; `times`
         (throughput after over before); `rate`, `load_share`, `requests`, `runs`, `kv_capacity`;
-        `model`, `gpu`; `price`, `month`, `basis`; `pue`, and `per_joule_facility` (the GPUs' energy × PUE).
+        `model`, `gpu`; `price`, `month`, `basis`; `pue`, and
+        `per_joule_facility` (the GPUs' energy × PUE).
     """
     by = function_name(run_stage4)
     facts = []
