@@ -18,7 +18,9 @@ from gpudeck.interval import Interval, interval_of
 from gpudeck.metrics import Objectives, ServingMetrics, measure_serving
 from gpudeck.models.serving import Engine, Replica, RequestTable, ServingResult, simulate
 from gpudeck.models.serving.engine import Policy
+from gpudeck.rng import spawn_seeds
 from gpudeck.scenario import Scenario
+from gpudeck.scenario.serving import read_serving_requests
 
 # from what a plain server does to what is compared with it; one more step beyond
 STEPS = ("static", "dynamic", "continuous", "paged", "chunked", "fp8_cache")
@@ -27,6 +29,8 @@ BEFORE, AFTER = "static", "chunked"
 LOADED = ("static", "dynamic", "chunked")
 # load at which latencies are compared, as a share of the least capacity: an assumption
 LOAD_SHARE = 0.8
+# the first so many requests of a run: enough for its intervals, and soon served
+MOST_REQUESTS = 500
 
 Read = Callable[[ServingMetrics], float]
 # what is compared: the run it is read from, its unit, and where it stands
@@ -200,15 +204,15 @@ def climb_steps(
     return ServingEffect(tuple(runs), rate, len(tables[0].arrival_s))
 
 
-def run_stage4(scenario: Scenario, tables: Sequence[RequestTable]) -> ServingEffect:
+def run_stage4(scenario: Scenario, seed: int) -> ServingEffect:
     """Serve the scenario's requests with each engine of the ladder on the scenario's replica.
 
     Parameters
     ----------
     scenario : Scenario
-        Its section `serving`, and the price of a GPU-hour.
-    tables : sequence of RequestTable
-        Requests of each seed.
+        Its section `serving`, its number of runs, and the price of a GPU-hour.
+    seed : int
+        The seeds of the runs are spawned from it.
 
     Raises
     ------
@@ -216,6 +220,10 @@ def run_stage4(scenario: Scenario, tables: Sequence[RequestTable]) -> ServingEff
         As in `climb_steps`, or the model does not fit the GPU.
     """
     serving = scenario.serving
+    tables = [
+        read_serving_requests(scenario, seed=own).take(slice(0, MOST_REQUESTS))
+        for own in spawn_seeds(seed, scenario.runs)
+    ]
     replica = Replica(serving.gpu, serving.model, serving.tensor_parallel, serving.precision)
     cached = None
     if replica.kv_bytes_per_token > replace(replica, kv_precision="fp8").kv_bytes_per_token:
