@@ -64,7 +64,7 @@ class BlockPool:
         """Return the tokens of free blocks."""
         return self._left * self._block
 
-    def usable(self, size: int) -> int:  # noqa: ARG002 - any free block serves any request
+    def usable(self, size: int) -> int:
         """Return the same: any block serves any request."""
         return self.free()
 
