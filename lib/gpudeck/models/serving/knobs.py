@@ -284,3 +284,31 @@ def report_pools(study: PoolStudy) -> tuple[Fact, ...]:
         }
         facts += [mean_fact(f"{key}_{name}", v, "%", MODEL, by) for key, v in rows.items()]
     return tuple(facts)
+
+
+def report_grid(grid: ChunkGrid) -> tuple[Fact, ...]:
+    """Return the 99th percentile of the time between tokens with the longest prompts, ms.
+
+    `long_whole` and `long_chunked`, the latter with the middle budget `middle`; `length`, %.
+    """
+    by = function_name(chunk_grid)
+    longest, middle = max(grid.length_pct), grid.chunk_tokens[len(grid.chunk_tokens) // 2]
+    at_99 = int(np.searchsorted(grid.share, 0.99 - 1e-9))
+    facts = [
+        Fact(
+            key,
+            1e3 * float(grid.tbt_s[longest, chunk][at_99]),
+            "ms",
+            "simulated",
+            MODEL,
+            by,
+            decimals=0,
+        )
+        for key, chunk in (("long_whole", None), ("long_chunked", middle))
+    ]
+    facts += [
+        Fact("middle", middle, "token", "simulated", MODEL, by),
+        Fact("length", longest, "%", "simulated", MODEL, by),
+        Fact("grid_rate", grid.rate_s, "request/s", "simulated", MODEL, by),
+    ]
+    return tuple(facts)
