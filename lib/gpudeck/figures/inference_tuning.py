@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from gpudeck.figures.before_after import plus_minus
@@ -65,19 +67,31 @@ def draw_stall(trace: StallTrace, page: Captioned) -> str:
 
 
 def _iteration_bars(trace: StallTrace, run: ServingResult, name: str, page: Captioned) -> list[Bar]:
-    prompt, decode = page.label(f"{name}_prompt"), page.label(f"{name}_decode")
+    """Return prompts by iteration, and each gap between tokens of the requests that decode."""
+    span_ms = 1e3 * (trace.end_s - trace.start_s)
+
+    def clipped(start_s: float, end_s: float) -> tuple[float, float] | None:
+        ends = (1e3 * (moment - trace.start_s) for moment in (start_s, end_s))
+        start, end = (min(max(moment, 0.0), span_ms) for moment in ends)
+        return (start, end) if end - start > 1e-6 else None
+
     bars = []
-    for index in np.flatnonzero((run.end_s > trace.start_s) & (run.start_s < trace.end_s)):
-        start = 1e3 * max(float(run.start_s[index]) - trace.start_s, 0.0)
-        end = 1e3 * (min(float(run.end_s[index]), trace.end_s) - trace.start_s)
-        if end - start < 1e-6:
-            continue
-        if run.prefill_tokens[index]:
-            bars.append(Bar(prompt, start, end, str(int(run.prefill_tokens[index])), PROMPT))
-        if run.decodes[index]:
-            bars.append(Bar(decode, start, end))
-        else:
-            bars.append(Bar(decode, start, end, page.label("stalled"), WASTE))
+    for index in np.flatnonzero(run.prefill_tokens):
+        if place := clipped(float(run.start_s[index]), float(run.end_s[index])):
+            tokens = str(int(run.prefill_tokens[index]))
+            bars.append(Bar(page.label(f"{name}_prompt"), *place, tokens, PROMPT))
+    times = run.token_times(0)
+    # iterations that compute prompts alone: nobody gets a token meanwhile
+    alone = run.start_s[(run.decodes == 0) & (run.start_s >= trace.arrival_s)]
+    longest = trace.longest_s(run)
+    for start_s, end_s in pairwise(times.tolist()):
+        if place := clipped(start_s, end_s):
+            stalled = bool(((alone >= start_s) & (alone < end_s)).any())
+            length = format_quantity(1e3 * (end_s - start_s), "ms", page.lang, decimals=0)
+            words = page.label("stalled").format(length) if stalled else length
+            text = words if end_s - start_s > 0.999 * longest else ""
+            colour = WASTE if stalled else USEFUL
+            bars.append(Bar(page.label(f"{name}_decode"), *place, text, colour))
     return bars
 
 
@@ -104,6 +118,7 @@ def draw_step(page: Captioned) -> tuple[str, str]:
         Edge("start", "decode"),
         Edge("decode", "block"),
         Edge("block", "preempt", words("no")),
+        Edge("preempt", "decode", exit="top", enter="right"),
         Edge("block", "budget", words("yes")),
         Edge("budget", "chunk", words("yes")),
         Edge("budget", "run", words("no")),
@@ -144,6 +159,7 @@ def draw_buckets(study: BucketStudy, page: Captioned) -> str:
             color=text_colour(WASTE),
         )
     right.set_xticks(list(places), [str(count) for count in study.buckets])
+    right.yaxis.set_major_formatter(PercentFormatter(decimals=0))
     right.set(ylim=(0, 100), yticks=(0, 25, 50, 75, 100))
     right.grid(visible=False, axis="x")
     name_axes(right, page.label("count"), page.label("padding"))
@@ -151,7 +167,8 @@ def draw_buckets(study: BucketStudy, page: Captioned) -> str:
 
 
 def _draw_batches(axes: Axes, batches: tuple[NDArray[np.int64], ...], longest: int) -> None:
-    """Draw some batches, evenly picked: a row a prompt, useful up to its end, padded beyond."""
+    """Draw some full batches, evenly picked: a row a prompt, padded to the longest."""
+    batches = tuple(batch for batch in batches if len(batch) == max(map(len, batches)))
     picked = np.unique(np.linspace(0, len(batches) - 1, BATCHES_SHOWN).round().astype(int))
     row = 0.0
     for index in picked:
@@ -174,9 +191,12 @@ def draw_pools(study: PoolStudy, page: Captioned) -> str:
         _draw_use(axes, use)
         waste = (study.internal_pct[name].mean(), study.external_pct[name].mean())
         numbers = page.label("waste").format(*(f"{value:.1f}%" for value in waste))
-        axes.set_title(f"{page.label(name)}\n{numbers}", loc="left", fontsize=17, color=INK)
+        axes.set_title(
+            f"{page.label(name)}\n{numbers}", loc="left", fontsize=17, color=INK, linespacing=1.35
+        )
         axes.set(ylim=(0, 100), xlim=(0, use.step[-1]))
         axes.xaxis.set_major_locator(MaxNLocator(3))
+        axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
         axes.set_xlabel(page.label("x"), loc="right")
     _name_areas(panels[1], study.drawn["slab"], page)
     return svg_text(figure, page.key, page.title, page.alt)

@@ -21,14 +21,13 @@ from gpudeck.models.serving.knobs import ChunkGrid
 def tuning_what_if(grid: ChunkGrid, page: Captioned) -> WhatIf:
     """Return the explorer of chunk budget and length of prompts; whole prompts to compare with."""
     x = 100 * grid.share
-    at_99 = int(np.searchsorted(grid.share, 0.99 - 1e-9))
 
     def look_up(chunk_tokens: int, length_pct: int) -> State:
         chunked, whole = ((length_pct, chunk) for chunk in (chunk_tokens, None))
         y = 1e3 * np.array([grid.tbt_s[chunked], grid.tbt_s[whole]])
         words = {}
         for name, key, curve in (("chunked", chunked, y[0]), ("whole", whole, y[1])):
-            words[f"tbt_{name}"] = readable(float(curve[at_99]), "ms", page.lang, 0)
+            words[f"tbt_{name}"] = readable(float(curve[-1]), "ms", page.lang, 0)
             words[f"ttft_{name}"] = readable(1e3 * grid.ttft_s[key], "ms", page.lang, 0)
         return State(x, y, words)
 
@@ -41,4 +40,4 @@ def tuning_what_if(grid: ChunkGrid, page: Captioned) -> WhatIf:
     )
     top = 1e3 * max(float(curve[-1]) for curve in grid.tbt_s.values())
     lines = (Line(page.label("chunked"), USEFUL), Line(page.label("whole"), WASTE, "10 4"))
-    return WhatIf(what_if_frame(page, (50, 100), (0, 1.05 * top)), lines, sliders, look_up)
+    return WhatIf(what_if_frame(page, (float(x[0]), float(x[-1])), (0, 1.05 * top)), lines, sliders, look_up)

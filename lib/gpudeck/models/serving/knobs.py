@@ -42,8 +42,8 @@ class KnobStudy:
 class ChunkGrid:
     """Latency by length of prompts and chunk budget, chunk None being whole prompts.
 
-    `tbt_s[length_pct, chunk]` has the quantiles `share` of the time between tokens; `ttft_s` the
-    99th percentile.
+    `tbt_s[length_pct, chunk]` has the quantiles `share` of the time between tokens, the last being
+    the 99th percentile; `ttft_s` has the 99th percentile.
     """
 
     length_pct: tuple[int, ...]
@@ -193,7 +193,7 @@ def chunk_grid(
     chunk_tokens
         Token budgets of an iteration.
     """
-    share = np.r_[np.arange(50, 99) / 100, np.arange(990, 1000) / 1000]
+    share = np.arange(800, 991, 5) / 1000
     whole = replace(engine, policy="paged", prefix_cache=False)
     longer = {pct: _stretched(table, pct, replica) for pct in length_pct}
     rate_s = serving_rate(longer[max(length_pct)], whole, replica) * LOAD_PCT / 100
@@ -271,7 +271,10 @@ def report_knobs(study: KnobStudy) -> tuple[Fact, ...]:
 
 
 def report_pools(study: PoolStudy) -> tuple[Fact, ...]:
-    """Return `internal_<pool>`, `external_<pool>`, `lost_<pool>` (both) and `refused_<pool>`, %."""
+    """Return `internal_<pool>`, `external_<pool>`, `lost_<pool>` (both) and `refused_<pool>`, %.
+
+    `lost_least` is the least loss among the pools that are not blocks.
+    """
     by = function_name(study_pools)
     facts = []
     for name, internal in study.internal_pct.items():
@@ -283,7 +286,13 @@ def report_pools(study: PoolStudy) -> tuple[Fact, ...]:
             "refused": study.refused_pct[name],
         }
         facts += [mean_fact(f"{key}_{name}", v, "%", MODEL, by) for key, v in rows.items()]
-    return tuple(facts)
+    lost = {
+        name: study.internal_pct[name] + study.external_pct[name]
+        for name in study.internal_pct
+        if name != "block"
+    }
+    least = min(lost.values(), key=lambda samples: float(samples.mean()))
+    return (*facts, mean_fact("lost_least", least, "%", MODEL, by))
 
 
 def report_grid(grid: ChunkGrid) -> tuple[Fact, ...]:
@@ -293,11 +302,10 @@ def report_grid(grid: ChunkGrid) -> tuple[Fact, ...]:
     """
     by = function_name(chunk_grid)
     longest, middle = max(grid.length_pct), grid.chunk_tokens[len(grid.chunk_tokens) // 2]
-    at_99 = int(np.searchsorted(grid.share, 0.99 - 1e-9))
     facts = [
         Fact(
             key,
-            1e3 * float(grid.tbt_s[longest, chunk][at_99]),
+            1e3 * float(grid.tbt_s[longest, chunk][-1]),
             "ms",
             "simulated",
             MODEL,
