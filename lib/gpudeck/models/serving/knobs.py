@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from gpudeck.errors import InputError
 from gpudeck.fact import Fact, function_name, mean_fact
 from gpudeck.models.serving.engine import Engine
+from gpudeck.models.serving.memory_pool import LOAD as POOL_LOAD
 from gpudeck.models.serving.memory_pool import PoolUse, make_stream, pools_of, settled
 from gpudeck.models.serving.replica import Replica
 from gpudeck.models.serving.result import ServingResult
@@ -22,6 +23,7 @@ MODEL = "model:serving"
 # assumptions: half of the requests begin with one system prompt; load is below what is served at
 # most, for beyond it latency says only how long the run is
 SHARED_PCT, SHARED_TOKENS, LOAD_PCT = 50, 512, 80
+POOL_REQUESTS = 64
 MEASURES = ("tokens_s", "ttft_s", "tbt_s")
 
 
@@ -223,12 +225,14 @@ def study_pools(tables: Sequence[RequestTable], replica: Replica, block: int) ->
     tables
         One list of requests a seed, two or more.
     replica, block
-        Its cache is the pool; `block` tokens are a block.
+        A part of its cache is the pool, with room for 64 mean requests, so that some hundred
+        requests fill it many times over; `block` tokens are a block.
     """
     drawn: list[dict[str, PoolUse]] = []
     means: dict[str, list[tuple[float, float, float]]] = {}
     for table in tables:
-        stream = make_stream(table.prompt_tokens, table.output_tokens, replica.kv_capacity_tokens)
+        capacity = _pool_tokens(table, replica)
+        stream = make_stream(table.prompt_tokens, table.output_tokens, capacity)
         used, inner = pools_of(stream, block), settled(stream)
         drawn.append(used)
         for name, use in used.items():
@@ -239,6 +243,12 @@ def study_pools(tables: Sequence[RequestTable], replica: Replica, block: int) ->
         {name: column[place] for name, column in columns.items()} for place in range(3)
     )
     return PoolStudy(drawn[0]["block"].step, drawn[0], internal, external, refused)
+
+
+def _pool_tokens(table: RequestTable, replica: Replica) -> int:
+    size = table.prompt_tokens + table.output_tokens
+    largest = int(size.max() / POOL_LOAD) + 1
+    return max(min(int(POOL_REQUESTS * size.mean()), replica.kv_capacity_tokens), largest)
 
 
 def report_knobs(study: KnobStudy) -> tuple[Fact, ...]:
