@@ -38,7 +38,7 @@ def read_tuning(scenario: Scenario, seed: int = 0) -> Tuning:
     """
     serving = scenario.serving
     tables = []
-    for drawn in spawn_seeds(seed, scenario.runs, "serving", "tuning"):
+    for drawn in spawn_seeds(seed, scenario.runs):
         whole = read_serving_requests(scenario, RATE_PER_S, drawn)
         tables.append(whole.take(slice(0, REQUESTS)))
     engine = Engine(
