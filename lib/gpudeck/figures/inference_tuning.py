@@ -176,7 +176,7 @@ def _draw_batches(axes: Axes, batches: tuple[NDArray[np.int64], ...], longest: i
         rows = row + np.arange(len(batch))
         axes.barh(rows, batch, 0.85, color=USEFUL)
         pad = batch.max() - batch
-        axes.barh(rows, pad, 0.85, left=batch, **bar_style(WASTE))
+        axes.barh(rows, pad, 0.85, left=batch, color=WASTE, hatch="//")
         row += len(batch) + 2
     axes.set(xlim=(0, longest), ylim=(row - 1, -1), yticks=[])
     axes.xaxis.set_major_locator(MaxNLocator(3))

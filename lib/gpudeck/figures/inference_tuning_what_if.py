@@ -40,4 +40,5 @@ def tuning_what_if(grid: ChunkGrid, page: Captioned) -> WhatIf:
     )
     top = 1e3 * max(float(curve[-1]) for curve in grid.tbt_s.values())
     lines = (Line(page.label("chunked"), USEFUL), Line(page.label("whole"), WASTE, "10 4"))
-    return WhatIf(what_if_frame(page, (float(x[0]), float(x[-1])), (0, 1.05 * top)), lines, sliders, look_up)
+    frame = what_if_frame(page, (float(x[0]), float(x[-1])), (0, 1.05 * top))
+    return WhatIf(frame, lines, sliders, look_up)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from gpudeck.errors import InputError
 from gpudeck.fact import Fact, function_name, mean_fact
@@ -24,6 +24,8 @@ MODEL = "model:serving"
 # most, for beyond it latency says only how long the run is
 SHARED_PCT, SHARED_TOKENS, LOAD_PCT = 50, 512, 80
 POOL_REQUESTS = 64
+# pools differ by far more than seeds do
+POOL_SEEDS = 5
 MEASURES = ("tokens_s", "ttft_s", "tbt_s")
 
 
@@ -67,7 +69,7 @@ class PoolStudy:
     refused_pct: dict[str, NDArray[np.float64]]
 
 
-def gap_quantiles(run: ServingResult, share: Sequence[float] | float = 0.99) -> NDArray[np.float64]:
+def gap_quantiles(run: ServingResult, share: ArrayLike = 0.99) -> NDArray[np.float64]:
     """Return quantiles of the time between tokens, all gaps of all requests pooled, in seconds.
 
     The smallest gap that at least this share of all gaps does not exceed; 0 without a gap.
@@ -140,7 +142,14 @@ def _settings(
         "block": 16 * base.block_size,
     }
     small, large = (replace(base, chunk_tokens=values[f"chunk_{s}"]) for s in ("small", "large"))
-    eight_bits = replace(replica, kv_precision="fp8", step_time=None)
+    eight_bits = Replica(
+        replica.gpu,
+        replica.model,
+        replica.tensor_parallel,
+        replica.precision,
+        "fp8",
+        replica.memory_share,
+    )
     return {
         "base": (base, replica),
         "chunk_small": (small, replica),
@@ -223,14 +232,14 @@ def study_pools(tables: Sequence[RequestTable], replica: Replica, block: int) ->
     Parameters
     ----------
     tables
-        One list of requests a seed, two or more.
+        One list of requests a seed, two or more; the first five are used.
     replica, block
         A part of its cache is the pool, with room for 64 mean requests, so that some hundred
         requests fill it many times over; `block` tokens are a block.
     """
     drawn: list[dict[str, PoolUse]] = []
     means: dict[str, list[tuple[float, float, float]]] = {}
-    for table in tables:
+    for table in tables[:POOL_SEEDS]:
         capacity = _pool_tokens(table, replica)
         stream = make_stream(table.prompt_tokens, table.output_tokens, capacity)
         used, inner = pools_of(stream, block), settled(stream)

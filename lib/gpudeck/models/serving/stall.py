@@ -74,7 +74,8 @@ def trace_stall(
         Requests that decode, prompts that arrive together, and their length.
     """
     warm = BEFORE + 3
-    quick = RequestTable(np.zeros(decodes), [SHORT_PROMPT] * decodes, [warm + 1] * decodes)
+    short = np.full(decodes, SHORT_PROMPT)
+    quick = RequestTable(np.zeros(decodes), short, np.full(decodes, warm + 1))
     arrival_s = max(
         float(simulate(quick, replace(engine, policy=policy), replica).end_s[-1])
         for policy in ("paged", "chunked")
@@ -82,8 +83,8 @@ def trace_stall(
     output = 40 + 4 * prompts * prompt_tokens // engine.chunk_tokens
     requests = RequestTable(
         np.r_[np.zeros(decodes), np.full(prompts, arrival_s)],
-        [SHORT_PROMPT] * decodes + [prompt_tokens] * prompts,
-        [output] * (decodes + prompts),
+        np.r_[short, np.full(prompts, prompt_tokens)],
+        np.full(decodes + prompts, output),
     )
     whole, chunked = (
         simulate(requests, replace(engine, policy=policy), replica)
