@@ -104,7 +104,7 @@ def study_buckets(
     Parameters
     ----------
     tables
-        One list of requests a seed, the first five of them; all arrive at once, so that batches are full.
+        One list of requests a seed, the first five of them; all arrive at once: batches are full.
     engine, replica
         What all have in common; memory is reserved for the true length, so that only the padding
         of prompts differs.
