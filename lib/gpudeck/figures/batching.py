@@ -78,7 +78,9 @@ def _draw_latency(
             axes.plot(sustained, at, "o", color=style["color"], markersize=12, zorder=5)
         weight = 700 if name in ("static", "adaptive") else 400
         ends.append(
-            LineEnd(float(rates[-1]), float(mean[-1]), page.label(name), str(style["color"]), weight)
+            LineEnd(
+                float(rates[-1]), float(mean[-1]), page.label(name), str(style["color"]), weight
+            )
         )
     axes.axhline(objective, color=INK, linewidth=1.5, linestyle=(0, (2, 3)))
     axes.set_yscale("log")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,19 @@ TARGET_SHARE = 0.5
 STATIC_BATCH = 8
 
 
+class ServingPlan(Protocol):
+    """What a scenario's section `serving` tells of a replica, its engine and its objectives."""
+
+    gpu: str
+    model: str
+    tensor_parallel: int
+    precision: str
+    max_batch: int
+    step_overhead_ms: float
+    ttft_objective_s: float
+    tbt_objective_s: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadCurve:
     """Engines over offered rates; every array of a name has shape (seeds, rates).
@@ -40,6 +54,30 @@ class LoadCurve:
     tbt_p99_s: dict[str, NDArray[np.float64]]
     sustained_per_s: dict[str, NDArray[np.float64]]
     trace: ServingResult
+
+
+def study_load(serving: ServingPlan, tables: Sequence[RequestTable]) -> LoadCurve:
+    """Sweep the load on the replica of a scenario.
+
+    Parameters
+    ----------
+    serving
+        The scenario's section.
+    tables
+        Requests, one table a seed, two or more for an interval.
+
+    Raises
+    ------
+    InputError
+        As in `sweep_load`.
+    """
+    engine = Engine(
+        "continuous",
+        max_batch=serving.max_batch,
+        step_overhead_s=serving.step_overhead_ms / 1000,
+    )
+    replica = Replica(serving.gpu, serving.model, serving.tensor_parallel, serving.precision)
+    return sweep_load(tables, engine, replica, (serving.ttft_objective_s, serving.tbt_objective_s))
 
 
 def batching_engines(base: Engine, tbt_objective_s: float) -> dict[str, Engine]:
@@ -59,9 +97,7 @@ def batching_engines(base: Engine, tbt_objective_s: float) -> dict[str, Engine]:
     common = replace(base, policy="continuous", reservation="oracle", adaptive=None, buckets=None)
     loop = Adaptive(TARGET_SHARE * tbt_objective_s)
     return {
-        "static": replace(
-            common, policy="static", max_batch=min(STATIC_BATCH, base.max_batch)
-        ),
+        "static": replace(common, policy="static", max_batch=min(STATIC_BATCH, base.max_batch)),
         "dynamic": replace(common, policy="dynamic"),
         "continuous": common,
         "adaptive": replace(common, adaptive=loop),
@@ -159,9 +195,7 @@ def sustained_rate(
     return float(rates[at - 1] + step * (rates[at] - rates[at - 1]))
 
 
-def pooled_quantile(
-    values: NDArray[np.float64], counts: NDArray[np.int64], share: float
-) -> float:
+def pooled_quantile(values: NDArray[np.float64], counts: NDArray[np.int64], share: float) -> float:
     """Return a quantile of values that occur so many times each; 0 where there are none.
 
     >>> pooled_quantile(np.array([3.0, 1.0]), np.array([1, 9]), 0.5)
