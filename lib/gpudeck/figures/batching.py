@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -87,7 +89,12 @@ def _draw_latency(
     axes.yaxis.set_major_formatter("{x:g}")
     axes.set(xlim=(0, rates[-1]))
     axes.annotate(
-        page.label("objective"), (0, objective), (8, 6), textcoords="offset points", color=MUTED
+        page.label("objective"),
+        (rates[-1] / 2, objective),
+        (0, 6),
+        textcoords="offset points",
+        ha="center",
+        color=MUTED,
     )
     name_axes(axes, page.label("x"), page.label("y"))
     label_line_ends(axes, ends, size_px=17)
@@ -107,7 +114,7 @@ def draw_batcher(page: Captioned) -> str:
         Block("monitor", words("monitor"), 2, 1, words("monitor_detail"), columns=2),
     ]
     edges = [
-        *(Edge(a, b) for a, b in zip(names[:-1], names[1:], strict=True)),
+        *(Edge(a, b) for a, b in pairwise(names)),
         Edge("tokens", "monitor", words("gaps"), exit="bottom", enter="top"),
         Edge("monitor", "control"),
         Edge("control", "former", words("cap"), colour=USEFUL),

@@ -23,7 +23,7 @@ def report_load(curve: LoadCurve) -> tuple[Fact, ...]:
     tuple of Fact
         For each engine `<engine>` (highest rate within both objectives, requests/s),
         `ttft_<engine>` (s) and `tbt_<engine>` (ms), p99 at the middle rate `load`; the objectives
-        `ttft_objective` and `tbt_objective`; `runs`, `static_batch`, `cap_low`, `cap_high`.
+        `ttft_objective` and `tbt_objective`; `runs`, `static_batch`, `peak`, `cap_low`, `cap_high`.
     """
     by = function_name(sweep_load)
     middle = len(curve.rates_per_s) // 2
@@ -36,6 +36,7 @@ def report_load(curve: LoadCurve) -> tuple[Fact, ...]:
     cap = curve.trace.cap
     settings: tuple[tuple[str, float | int, str, str, int], ...] = (
         ("load", float(curve.rates_per_s[middle]), "request/s", "simulated", 1),
+        ("peak", float(curve.rates_per_s[-1]), "request/s", "simulated", 1),
         ("ttft_objective", curve.ttft_objective_s, "s", "scenario", 1),
         ("tbt_objective", 1000 * curve.tbt_objective_s, "ms", "scenario", 0),
         ("runs", len(curve.ttft_p99_s["static"]), "count", "scenario", 0),
