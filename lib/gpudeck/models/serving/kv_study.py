@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from gpudeck.errors import InputError
 from gpudeck.fact import Fact, function_name, mean_fact
 from gpudeck.models.serving.kv_memory import FullLoad, fill_memory
-from gpudeck.models.serving.kv_waste import SCHEMES, KvSplit, split_held
+from gpudeck.models.serving.kv_waste import SCHEMES, split_held
 from gpudeck.rng import generator
 from gpudeck.tables import read_table
 
 MODEL = "model:kv-memory"
 # assumptions: the published means come without a spread, so lengths are lognormal with this one
 SPREAD = 1.0
-REQUESTS = 1000
+REQUESTS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,8 +243,20 @@ def report_kv(study: KvStudy) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def held_split(case: KvCase, seed: int, scheme: str, block_size: int = 16) -> KvSplit:
-    """Split what requests hold in closed form, at the spread that `compare_schemes` draws."""
-    return split_held(
-        *draw_lengths(case, seed), scheme, block_size=block_size, max_length=case.max_length
+def report_grid(grid: WasteGrid, block_size: int) -> tuple[Fact, ...]:
+    """Return the worst of pages over the grid at one block size, and the best of the maximum.
+
+    Returns
+    -------
+    tuple of Fact
+        `worst_paged`: largest waste of pages, in % of what requests hold, and `best_max`: largest
+        used part where slots are of the longest length.
+    """
+    by = function_name(waste_grid)
+    cells = [(block_size, mean) for mean in grid.output_mean]
+    worst = max(float(100 - grid.used_pct["paged", *cell].min()) for cell in cells)
+    best = max(float(grid.used_pct["max", *cell].max()) for cell in cells)
+    return (
+        Fact("worst_paged", worst, "%", "simulated", MODEL, by, decimals=1),
+        Fact("best_max", best, "%", "simulated", MODEL, by, decimals=1),
     )
