@@ -14,6 +14,18 @@ from pathlib import Path
 from gpudeck.models.serving.prefix_study import TRACE, count_hits
 
 CAPACITIES = tuple(2**power for power in range(4, 18))
+HEADER = (
+    "id",
+    "attribute",
+    "value",
+    "unit",
+    "low",
+    "high",
+    "kind",
+    "source",
+    "locator",
+    "accessed",
+)
 LOCATOR = "conversation_trace.jsonl, hash_ids, leading run, LRU from the leaves"
 
 
@@ -27,10 +39,11 @@ def main(trace: Path) -> None:
     rows = [("requests", len(prompts), "count"), ("block_tokens", 512, "token")]
     rows.append(("hit_unbounded", round(100 * sum(count_hits(prompts)) / blocks, 3), "%"))
     for size in CAPACITIES:
-        rows.append((f"hit@{size}", round(100 * sum(count_hits(prompts, size)) / blocks, 3), "%"))
+        hit_pct = 100 * sum(count_hits(prompts, size)) / blocks
+        rows += [(f"hit@{size}", round(hit_pct, 3), "%")]
     with (Path(__file__).parent / "prefix_hits.csv").open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow("id,attribute,value,unit,low,high,kind,source,locator,accessed".split(","))
+        writer.writerow(HEADER)
         for name, value, unit in rows:
             row = (TRACE, name, value, unit, "", "", "derived", "mooncake", LOCATOR, "2026-11-24")
             writer.writerow(row)

@@ -74,13 +74,14 @@ def draw_kv_split(study: KvStudy, facts: Mapping[str, Fact], page: Captioned) ->
             left += width
         live = interval_of(study.percent(scheme)["live"])
         axes.plot([live.low, live.high], [row, row], color=MEASURED, linewidth=3)
-    axes.fill_betweenx([-0.62, 3.45], low, high, color=MEASURED, alpha=0.10, lw=0)
+    axes.fill_betweenx([-0.62, 3.45], low, high, color=MEASURED, alpha=0.10, lw=0, zorder=0)
     for x in (low, high):
-        axes.plot([x, x], [-0.62, 3.45], color=MEASURED, linewidth=1.5, linestyle=(0, (4, 3)))
+        axes.plot([x, x], [-0.62, 3.45], color=MEASURED, linewidth=1.5, dashes=(4, 3), zorder=0.5)
     axes.annotate(
         page.label("published"), (high, -0.5), (8, 0), textcoords="offset points",
         va="center", color=MEASURED,
     )  # fmt: skip
+    _name_rest(axes, study, page, len(study.loads) - 1)
     axes.set(xlim=(0, 100), ylim=(3.45, -0.75), yticks=rows)
     axes.set_yticklabels([page.label(scheme) for scheme in study.loads], color=INK, fontsize=18)
     axes.grid(visible=False)
@@ -88,9 +89,7 @@ def draw_kv_split(study: KvStudy, facts: Mapping[str, Fact], page: Captioned) ->
     return svg_text(figure, page.key, page.title, page.alt)
 
 
-def _name_part(
-    axes: Axes, page: Captioned, name: str, x: float, row: int, width: float
-) -> None:
+def _name_part(axes: Axes, page: Captioned, name: str, x: float, row: int, width: float) -> None:
     number = f"{format_number(width, page.lang, decimals=0)}%"
     axes.text(
         x, row, f"{page.label(name)}\n{number}", ha="center", va="center",
@@ -100,6 +99,16 @@ def _name_part(
             "facecolor": PAPER, "edgecolor": "none", "boxstyle": "round,pad=0.2",
         },
     )  # fmt: skip
+
+
+def _name_rest(axes: Axes, study: KvStudy, page: Captioned, row: int) -> None:
+    """Name the parts of the paged row that are too narrow for a name inside."""
+    parts = study.percent("paged")
+    words = [
+        f"{page.label(name)} {format_number(float(parts[name].mean()), page.lang, decimals=1)}%"
+        for name in ("internal", "free")
+    ]
+    axes.text(100, row - 0.42, " · ".join(words), ha="right", va="center", color=INK)
 
 
 def draw_block_tables(tables: BlockTables, page: Captioned) -> str:
@@ -118,7 +127,9 @@ def draw_block_tables(tables: BlockTables, page: Captioned) -> str:
     for number, table in enumerate(tables.tables):
         area = Box(4, 4 + number * pitch, split - 32, pitch - 20)
         _draw_table(canvas, area, number, table, tables, page)
-    _draw_memory(canvas, Box(split, 4, canvas.width_px - split - 4, canvas.height_px - 8), tables, page)
+    _draw_memory(
+        canvas, Box(split, 4, canvas.width_px - split - 4, canvas.height_px - 8), tables, page
+    )
     return canvas.svg(page.key, page.title, page.alt)
 
 
@@ -132,12 +143,12 @@ def _draw_table(
 ) -> None:
     colour = _OWNERS[number]
     name = f"{page.label('sequence')} {'ABC'[number]}"
-    length = f"{tables.lengths[number]} token"
+    length = format_quantity(tables.lengths[number], "token", page.lang)
     canvas.text(area.x, area.y + 12, name, 20, weight=700, colour=text_colour(colour))
-    canvas.text(area.right, area.y + 12, length, 16, colour=MUTED, anchor="end")
+    canvas.text(area.x + 116, area.y + 12, length, 16, colour=MUTED)
     names_px, gap = 84.0, 10.0
     width = min((area.width - names_px - 4 * gap) / 5, 112)
-    top, cell = area.y + 32, 38.0
+    top, cell = area.y + 28, 34.0
     for row, word in enumerate(("logical", "filled", "physical")):
         canvas.text(area.x, top + row * (cell + 4) + cell / 2, page.label(word), 16, colour=MUTED)
     left = tables.lengths[number]
@@ -244,7 +255,9 @@ def draw_prefix_hits(hits: PrefixHits, memory_tokens: int, page: Captioned) -> s
         textcoords="offset points", color=MEASURED,
     )  # fmt: skip
     top = 1.18 * hits.unbounded_pct
-    axes.axvspan(min(memory_tokens, tokens[0]) * 0.8, memory_tokens, color=WAITING, alpha=0.25, lw=0)
+    axes.axvspan(
+        min(memory_tokens, tokens[0]) * 0.8, memory_tokens, color=WAITING, alpha=0.25, lw=0
+    )
     axes.annotate(
         page.label("memory"), (memory_tokens, 0.55 * top), (10, 0),
         textcoords="offset points", color=INK,

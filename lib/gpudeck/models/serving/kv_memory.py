@@ -84,9 +84,10 @@ def fill_memory(
     if sums.steps == 0:
         msg = f"{len(prompt)} requests fit at once; allowed are enough to leave a queue"
         raise InputError(msg)
-    mean = [value / sums.steps for value in (sums.live, sums.reservation, sums.internal)]
-    external = 0.0 if paged else capacity_tokens - sum(mean)
-    return FullLoad(KvSplit(*mean, external), sums.batch / sums.steps, capacity_tokens)
+    live, later, never = (v / sums.steps for v in (sums.live, sums.reservation, sums.internal))
+    external = 0.0 if paged else capacity_tokens - live - later - never
+    split = KvSplit(live, later, never, external)
+    return FullLoad(split, sums.batch / sums.steps, capacity_tokens)
 
 
 @dataclass(slots=True)
@@ -181,11 +182,11 @@ def _run_paged(
                 held += need
         if not queue:
             break
-        held, live, batch, steps = _decode(running, length, left, blocks, block_size)
+        held_tokens, live, steps = _decode(running, length, left, blocks, block_size)
         sums.steps += steps
         sums.live += live
-        sums.internal += held - live
-        sums.batch += batch
+        sums.internal += held_tokens - live
+        sums.batch += steps * len(running)
         running = [row for row in running if left[row] > 0]
     return sums
 
@@ -196,7 +197,7 @@ def _decode(
     left: NDArray[np.int64],
     blocks: int,
     block_size: int,
-) -> tuple[float, float, float, int]:
+) -> tuple[float, float, int]:
     """Take steps until a request ends or a block is missing: token-steps held, live, and steps."""
     rows = np.array(running, np.int64)
     most = int(left[rows].min())
@@ -208,4 +209,4 @@ def _decode(
     length[rows] += steps
     left[rows] -= steps
     live = float(ahead[:, :steps].sum())
-    return float(held[:steps].sum()) * block_size, live, float(steps * len(rows)), steps
+    return float(held[:steps].sum()) * block_size, live, steps

@@ -48,7 +48,7 @@ class KvStudy:
         parts = {
             name: scale * np.array([getattr(load.split, name) for load in loads]) for name in names
         }
-        parts["free"] = 100 - sum(parts.values())
+        parts["free"] = 100 - np.sum(list(parts.values()), axis=0)
         return parts
 
     def batch(self, scheme: str) -> NDArray[np.float64]:
@@ -233,7 +233,7 @@ def report_kv(study: KvStudy) -> tuple[Fact, ...]:
         ("max_length", study.case.max_length, "token"),
         ("runs", len(study.loads["paged"]), "count"),
     )
-    facts += [Fact(k, v, u, "computed", MODEL, by, decimals=0) for k, v, u in settings]
+    facts += [Fact(k, v, u, "computed", MODEL, by) for k, v, u in settings]
     row = read_table("kv_memory").row("earlier-systems", "kv_used")
     facts += [
         Fact(f"earlier_{name}", float(value), "%", row.kind, row.sources[0], by, decimals=1)

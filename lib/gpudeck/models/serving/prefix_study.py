@@ -141,7 +141,7 @@ def report_prefix(hits: PrefixHits, capacity_tokens: int) -> tuple[Fact, ...]:
         ("unbounded", hits.unbounded_pct, "%", 1),
         ("memory_hit", hits.hit_within(capacity_tokens), "%", 1),
         ("half_tokens", half * hits.block_tokens, "token", None),
-        ("requests", hits.requests, "count", 0),
+        ("requests", hits.requests, "count", None),
         ("block_tokens", hits.block_tokens, "token", 0),
     )
     facts = [Fact(k, v, u, "derived", hits.source, by, decimals=d) for k, v, u, d in rows]
