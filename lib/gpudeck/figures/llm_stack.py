@@ -24,15 +24,18 @@ from gpudeck.figures.style import (
     USEFUL,
     WAITING,
     WASTE,
+    LineEnd,
+    label_line_ends,
     name_axes,
     new_figure,
     svg_text,
     text_colour,
     tint,
 )
-from gpudeck.interval import interval_of
+from gpudeck.interval import band_of, interval_of
 from gpudeck.models.serving.block_table import BlockTables
 from gpudeck.models.serving.kv_study import KvStudy
+from gpudeck.models.serving.prefix_effect import PrefixEffect
 from gpudeck.models.serving.prefix_study import PrefixHits
 from gpudeck.units import format_number, format_quantity
 
@@ -275,4 +278,33 @@ def draw_prefix_hits(hits: PrefixHits, memory_tokens: int, page: Captioned) -> s
             color=USEFUL, fontsize=18, fontweight=700,
         )  # fmt: skip
     name_axes(axes, page.label("x"), page.label("y"))
+    return svg_text(figure, page.key, page.title, page.alt)
+
+
+def draw_prefix_effect(effect: PrefixEffect, page: Captioned) -> str:
+    """Draw the median time to first token by rate, with and without a prefix cache.
+
+    Parameters
+    ----------
+    effect : PrefixEffect
+        From `compare_prefix`, two seeds or more.
+    page : Captioned
+        The slide.
+    """
+    figure = new_figure(page.slot.width_px, page.slot.height_px)
+    axes = figure.subplots()
+    ends = []
+    for name, samples, colour, line in (
+        ("without", effect.without_s, WASTE, "--"),
+        ("with", effect.with_s, USEFUL, "-"),
+    ):
+        band = band_of(1000 * samples)
+        axes.fill_between(effect.rate_per_s, band.low, band.high, color=colour, alpha=0.22, lw=0)
+        axes.plot(effect.rate_per_s, band.mean, color=colour, linestyle=line, linewidth=3)
+        ends.append(
+            LineEnd(effect.rate_per_s[-1], float(band.mean[-1]), page.label(name), colour, 700)
+        )
+    axes.set(xlim=(0, effect.rate_per_s[-1]), ylim=(0, None))
+    name_axes(axes, page.label("x"), page.label("y"))
+    label_line_ends(axes, ends, size_px=18)
     return svg_text(figure, page.key, page.title, page.alt)
