@@ -121,8 +121,9 @@ def compare(model: str, rows: Sequence[Row], compute: Compute) -> tuple[Validati
 def select(results: Sequence[Validation], *subjects: str) -> tuple[Validation, ...]:
     """Return the results whose id is ``subject@…`` for one of the subjects, in their order.
 
-    >>> select([Validation("a@1", "m", 1, 1, 0, "x", "s"), Validation("b@1", "m", 1, 1, 0, "x", "s")], "b")[0].id
-    'b@1'
+    >>> results = [Validation(name, "m", 1, 1, 0, "x", "s") for name in ("a@1", "b@1")]
+    >>> [result.id for result in select(results, "b")]
+    ['b@1']
     """
     return tuple(result for result in results if result.id.partition("@")[0] in subjects)
 
@@ -153,7 +154,21 @@ def report_met(results: Sequence[Validation]) -> tuple[Fact, ...]:
     sources = sorted({source for result in results for source in result.source.split(";")})
     met = sum(result.ok for result in results)
     kind = "published-measurement"
+    # a slide cites the source of each of its facts
+    more = (
+        Fact(
+            f"results_of_{number}",
+            sum(source in result.source.split(";") for result in results),
+            "count",
+            kind,
+            source,
+            by,
+            decimals=0,
+        )
+        for number, source in enumerate(sources[1:], start=2)
+    )
     return (
         Fact("published_results", len(results), "count", kind, sources[0], by, decimals=0),
         Fact("results_met", met, "count", "simulated", model, by, decimals=0),
+        *more,
     )

@@ -72,17 +72,19 @@ def draw_serving_validation(results: Sequence[Compared], page: Captioned) -> str
             page.label(result.id),
             _write_range(result, page.lang),
             _write(result.computed, result.unit, page.lang),
+            _write(result.error, result.unit, page.lang),
             page.label("met" if result.ok else "missed"),
         )
         for result in results
     ]
-    header = ("what", "published", "computed", "verdict")
+    header = ("what", "published", "computed", "error", "verdict")
     return table_sheet(page.title, [page.label(name) for name in header], rows)
 
 
 def _write(number: float, unit: str, lang: str) -> str:
-    decimals = {"token": 0, "%": 1}.get(unit, 2)
-    text = format_number(number, lang, decimals=decimals)
+    if unit == "token":
+        return f"{number:,.0f}".replace("-", "−")
+    text = format_number(number, lang, decimals=1 if unit == "%" else 2)
     return text + {"%": " %", "x": "×"}.get(unit, "")
 
 

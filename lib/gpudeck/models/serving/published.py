@@ -145,12 +145,14 @@ def splitting_gain(
         finish = np.fmax(result.finish_s, first)
         return bool(steady(load, first, finish).mean() >= 0.95)
 
-    base, first, later = (highest_rate(requests, goal, 200.0) for goal in (mixed, prompts, decoding))
+    base, first, later = (
+        highest_rate(requests, goal, 200.0) for goal in (mixed, prompts, decoding)
+    )
     return first * later / (first + later) / base if base and first + later else 0.0
 
 
 def orca_gain() -> float:
-    """GPT-3's size on eight GPUs: iteration-level over batch-level, 190 ms a token in the median."""
+    """GPT-3's size on eight GPUs: iterations over whole batches, median of 190 ms a token."""
     replica = Replica("A100-80G-SXM", "opt-175b", 8)
     requests = draw_requests(ORCA, 240)
 
@@ -169,7 +171,9 @@ def orca_gain() -> float:
 def prefix_run() -> tuple[float, float]:
     """Five examples before each question, answers of one token: hit rate in %, speed-up."""
     shared, own, count = 40, 8, 300  # blocks of 16 tokens
-    hashes = [np.concatenate([np.arange(shared), 1000 + own * i + np.arange(own)]) for i in range(count)]
+    hashes = [
+        np.concatenate([np.arange(shared), 1000 + own * i + np.arange(own)]) for i in range(count)
+    ]
     length = np.full(count, 16 * (shared + own))
     requests = RequestTable(np.zeros(count), length, np.ones(count, np.int64), hashes)
     replica = Replica("A100-80G-SXM", "llama-2-7b")
@@ -209,9 +213,7 @@ _COMPUTED: dict[str, Callable[[], float]] = {
     "batch@orca-max": lambda: opt_run("continuous", "max")[0],
     "used@orca-max": lambda: opt_run("continuous", "max")[1],
     "used@orca-oracle": lambda: opt_run("continuous", "pow2")[1],
-    "paged@orca-oracle": lambda: (
-        opt_run("paged", "max")[2] / opt_run("continuous", "pow2")[2]
-    ),
+    "paged@orca-oracle": lambda: opt_run("paged", "max")[2] / opt_run("continuous", "pow2")[2],
     "paged@orca-max": lambda: opt_run("paged", "max")[2] / opt_run("continuous", "max")[2],
     "prompt@a100": lambda: splitwise_ratio(_A100, "prompt"),
     "prompt@h100": lambda: splitwise_ratio(_H100, "prompt"),
@@ -219,9 +221,7 @@ _COMPUTED: dict[str, Callable[[], float]] = {
     "token@h100": lambda: splitwise_ratio(_H100, "token"),
     "chunked@mistral-7b": lambda: sarathi_gain("mistral-7b", 1),
     "chunked@yi-34b": lambda: sarathi_gain("yi-34b", 2),
-    "split@opt-13b": lambda: splitting_gain(
-        "opt-13b", 1, _A100, _A100, _A100, 0.2, 0.1, SHAREGPT
-    ),
+    "split@opt-13b": lambda: splitting_gain("opt-13b", 1, _A100, _A100, _A100, 0.2, 0.1, SHAREGPT),
     "split@lower-cost": lambda: _disaggregated(_H100, _A100, _H100),
     "split@same-cost": lambda: _disaggregated(_H100, _H100, _H100),
     "iteration-level@gpt-3": orca_gain,
