@@ -74,10 +74,10 @@ def draw_requests(lengths: Lengths, count: int, seed: int = 0) -> RequestTable:
     random = generator(seed, "published")
     arrival = np.cumsum(random.exponential(1.0, count))
     longest = lengths.longest
-    prompt = random.lognormal(np.log(lengths.prompt_median), lengths.prompt_sigma, count)
-    output = random.lognormal(np.log(lengths.output_median), lengths.output_sigma, count)
-    prompt = np.clip(prompt.round(), 1, longest - 1).astype(np.int64)
-    output = np.clip(output.round(), 1, longest - prompt).astype(np.int64)
+    prompts = random.lognormal(np.log(lengths.prompt_median), lengths.prompt_sigma, count)
+    outputs = random.lognormal(np.log(lengths.output_median), lengths.output_sigma, count)
+    prompt = np.clip(prompts.round(), 1, longest - 1).astype(np.int64)
+    output = np.clip(outputs.round(), 1, longest - prompt).astype(np.int64)
     return RequestTable(arrival, prompt, output)
 
 
