@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from gpudeck.errors import InputError
 from gpudeck.hardware.gpu import Gpu, find_gpu
@@ -104,6 +105,33 @@ class StepTime:
             if isinstance(value, (int, float)) and not 0 <= value < float("inf"):
                 msg = f"{name} is {value}; allowed is a finite number, 0 or above"
                 raise InputError(msg)
+
+    def at(
+        self,
+        *,
+        tokens: int,
+        sampling: int,
+        chunks: int = 0,
+        work: float = 0.0,
+        decodes: int = 0,
+        context: ArrayLike = 0,
+    ) -> NDArray[np.float64]:
+        """Return the seconds of steps that differ in their decoding context alone.
+
+        Parameters
+        ----------
+        tokens, sampling, chunks, decodes : int
+            Tokens computed, sequences that sample, chunks of prompts, sequences that decode.
+        work : float
+            Σ chunk·(context + chunk/2) of the prompts.
+        context : array_like, (k,)
+            Tokens in the cache of all that decode, step by step.
+        """
+        seconds = self.tokens_s(tokens) + self.sampling_s(sampling)
+        seconds += chunks * self.prefill_chunk_s + work * self.prefill_work_s
+        if decodes:
+            seconds += self.decode_step_s + decodes * self.decode_request_s
+        return seconds + (decodes > 0) * self.decode_token_s * np.asarray(context, dtype=float)
 
     def prefill_s(self, chunk: int, context: int = 0, *, prompts: int = 1) -> float:
         """Return the seconds of a step that only computes equal chunks of prompts.
