@@ -155,7 +155,7 @@ def build_step_time(
     tensor_parallel: int = 1,
     precision: str = "bf16",
     kv_precision: str | None = None,
-    accounting: Accounting = Accounting(),  # noqa: B008 - frozen
+    accounting: Accounting = Accounting(),
 ) -> StepTime:
     """Build the step time of a model on GPUs from the constants of their kernels.
 
@@ -230,14 +230,27 @@ def check_parallel(model: LanguageModel, tensor_parallel: int) -> None:
     InputError
         It does not divide the query heads, or neither divides nor replicates the key-value heads.
     """
-    heads, kept = model.heads, model.kv_heads
-    allowed = [
-        n for n in range(1, heads + 1) if heads % n == 0 and (kept % n == 0 or n % kept == 0)
-    ]
+    allowed = parallel_degrees(model)
     if tensor_parallel not in allowed:
         told = ", ".join(map(str, allowed))
-        msg = f"tensor_parallel is {tensor_parallel}; allowed for {model.id} are {told}: {heads} heads"
+        msg = (
+            f"tensor_parallel is {tensor_parallel}; allowed for {model.id} are {told}:"
+            f" it has {model.heads} query and {model.kv_heads} key-value heads"
+        )
         raise InputError(msg)
+
+
+def parallel_degrees(model: LanguageModel) -> tuple[int, ...]:
+    """Return the degrees of tensor parallelism that divide the query heads of a model.
+
+    Key-value heads are divided, or replicated a whole number of times.
+
+    >>> parallel_degrees(find_model("qwen2.5-7b"))
+    (1, 2, 4, 28)
+    """
+    heads, kept = model.heads, model.kv_heads
+    divisors = (n for n in range(1, heads + 1) if heads % n == 0)
+    return tuple(n for n in divisors if kept % n == 0 or n % kept == 0)
 
 
 def default_kv_precision(precision: str) -> str:
