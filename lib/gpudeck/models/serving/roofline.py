@@ -157,7 +157,9 @@ def streamed_parameters(model: LanguageModel, tokens: float | None) -> float:
     All but the embeddings of input and positions and the norms; of experts those that `tokens`
     tokens touch, or `experts_per_token` with None.
     """
-    experts = model.experts_per_token if tokens is None else float(touched_experts(model, tokens))
+    experts: float = model.experts_per_token
+    if tokens is not None:
+        experts = float(touched_experts(model, tokens))
     matrices = (2 + model.gated) * model.hidden
     sparse = (experts + model.shared_experts) * model.expert_intermediate * matrices
     sparse += model.hidden * model.experts
@@ -170,7 +172,8 @@ def streamed_parameters(model: LanguageModel, tokens: float | None) -> float:
 def touched_experts(model: LanguageModel, tokens: ArrayLike) -> np.ndarray:
     """Return the expected number of experts of a layer that tokens touch: E·(1 − (1 − k/E)^T).
 
-    Shape of `tokens`. Tokens are taken to choose evenly and independently, which a trained router nearly does.
+    Shape of `tokens`, which are taken to choose evenly and independently; a trained router nearly
+    does so.
     """
     if not model.experts:
         return np.zeros_like(np.asarray(tokens, dtype=np.float64))
