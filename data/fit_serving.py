@@ -4,10 +4,13 @@
 Run ``python data/fit_serving.py FOLDER`` with the folder that holds ``llm_linear_ms_per_layer.csv``
 (Vidur's profile of matrix products and element-wise kernels), ``llm_attention_ms_per_layer.csv``
 (AIConfigurator's attention kernels of vLLM) and ``llm_allreduce_ms.csv`` (Vidur's all-reduces).
-Least squares in relative error; attention with a soft loss, because single rows are far off (H100,
-eight heads, 16,384 tokens: slower than with twice the heads). Without attention rows of Vidur,
-which are of an older kernel. Residuals are rows of the table as well: in percent, of each group of
-kernels, and of matrix products on a model, or where there is one a number of GPUs, left out.
+
+Least squares in relative error; attention and all-reduces with a soft loss, because single rows are
+far off (H100, eight heads, 16,384 tokens: slower than with twice the heads). Decoding is fitted on
+rows with 32 or more key-value heads in flight: fewer leave multiprocessors idle, which no line
+describes. Attention rows of Vidur are not used: they are of an older kernel. Residuals of all rows
+are in the table as well, in percent: of each group of kernels, and of matrix products on a model,
+or where there is only one a number of GPUs, that was left out of the fit.
 """
 
 import csv
@@ -43,6 +46,7 @@ MODELS = {
     "meta-llama/Meta-Llama-3-70B": "llama-3-70b",
 }
 HEAD_DIM = 128  # of every attention row
+FILLING_HEADS = 32  # requests times key-value heads that keep the GPU's multiprocessors busy
 PRODUCTS = ("attn_pre_proj_ms", "attn_post_proj_ms", "mlp_up_proj_ms", "mlp_down_proj_ms")
 ELEMENTS = {
     "norm": ("input_layernorm_ms", "post_attention_layernorm_ms"),
@@ -75,12 +79,16 @@ SOURCES |= {"decode": "aiconfigurator"} | dict.fromkeys(ELEMENTS, "vidur")
 
 @dataclass(frozen=True)
 class Measured:
-    """A measured kernel: how to predict its seconds, the seconds, and what may be left out."""
+    """A measured kernel: how to predict its seconds, the seconds, and what may be left out.
+
+    Rows that are not `filled` take no part in the fit.
+    """
 
     predict: Callable[[Calibration], float]
     seconds: float
     model: str = ""
     gpus: int = 1
+    filled: bool = True
 
 
 def read_rows(path: Path, **where: str) -> list[dict[str, str]]:
@@ -142,7 +150,9 @@ def measured_attention(folder: Path, gpu_id: str) -> dict[str, list[Measured]]:
             return line.step_s + b * (line.request_s + n * line.token_s)
 
         predict = prefill if row["op"] == "prefill" else decode
-        groups[row["op"]].append(Measured(predict, float(row["ms_per_layer"]) * 1e-3))
+        filled = row["op"] == "prefill" or batch * kept >= FILLING_HEADS
+        seconds = float(row["ms_per_layer"]) * 1e-3
+        groups[row["op"]].append(Measured(predict, seconds, filled=filled))
     return groups
 
 
@@ -188,7 +198,7 @@ def fit_gpu(folder: Path, gpu_id: str) -> tuple[Calibration, dict[str, float]]:
     constants = Calibration(**{name: BOUNDS[name][0] for name in CONSTANTS})
     residuals: dict[str, float] = {}
     for group, rows in groups.items():
-        constants = fit_group(group, rows, constants)
+        constants = fit_group(group, [row for row in rows if row.filled], constants)
         errors = 100 * np.abs(relative_errors(rows, constants))
         residuals[f"{group}_error_median"] = float(np.median(errors))
         residuals[f"{group}_error_worst"] = float(errors.max())

@@ -79,10 +79,10 @@ def find_calibration(gpu_id: str) -> Calibration:
     if gpu.id in table.ids:
         rows = table.of(gpu.id)
         values = {name: rows[name].number for name in CONSTANTS}
-        return Calibration(**values, band=FITTED_BAND, provenance=f"fit to kernels on {gpu.id}")  # type: ignore[arg-type]
+        return Calibration(**values, band=FITTED_BAND, provenance=f"fit to kernels on {gpu.id}")
     means = {
         name: float(np.mean([table.row(fitted, name).number for fitted in table.ids]))
         for name in CONSTANTS
     }
     told = f"datasheet of {gpu.id} with the mean efficiencies of {' and '.join(table.ids)}"
-    return Calibration(**means, band=DATASHEET_BAND, provenance=told)  # type: ignore[arg-type]
+    return Calibration(**means, band=DATASHEET_BAND, provenance=told)

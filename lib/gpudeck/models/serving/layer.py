@@ -129,8 +129,9 @@ def element_s(
 def peak_flop_s(gpu: Gpu, precision: str) -> float:
     """Return the dense peak of a GPU for weights of a precision, in FLOP/s.
 
-    fp8 and int8 compute at 8 bits where the GPU has it (int8 in units of the other where only
-    that is printed), else at 16 bits; int4 weights are unpacked to 16 bits; fp32 uses TF32.
+    fp8 computes at 8 bits where the GPU has it, else at 16. int8 takes the printed rate, or that of
+    fp8 where none is printed, but never less than 16 bits. int4 weights are unpacked to 16 bits;
+    fp32 uses TF32.
 
     >>> from gpudeck.hardware.gpu import find_gpu
     >>> peak_flop_s(find_gpu("A100-80G-SXM"), "fp8") / 1e12
@@ -139,7 +140,7 @@ def peak_flop_s(gpu: Gpu, precision: str) -> float:
     half = gpu.half_tflops
     rates = {
         "fp8": gpu.fp8_tflops or half,
-        "int8": max(gpu.int8_tops or 0.0, gpu.fp8_tflops or 0.0, half),
+        "int8": max(gpu.int8_tops or gpu.fp8_tflops or half, half),
         "fp32": gpu.tf32_tflops or gpu.fp32_tflops or half,
     }
     return rates.get(precision, half) * 1e12

@@ -1,7 +1,8 @@
 """A replica: one copy of a model on one GPU or several, with its memory and its step time."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import cast
 
 from gpudeck.errors import InputError
 from gpudeck.hardware.gpu import Gpu, find_gpu
@@ -12,6 +13,7 @@ from gpudeck.models.serving.step_time import (
     build_step_time,
     check_parallel,
     default_kv_precision,
+    parallel_degrees,
 )
 from gpudeck.workload.model import LanguageModel, bytes_per_value, find_model
 
@@ -20,6 +22,7 @@ PROFILED_TOKENS = 8_192
 PROFILED_SEQUENCES = 256
 ACTIVATION_BYTES = 2
 LOGIT_BYTES = 4
+_UNTOLD = cast("StepTime", None)  # built on construction, so that a reader never meets it
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class Replica:
     precision: str = "bf16"
     kv_precision: str | None = None
     memory_share: float = 0.9
-    step_time: StepTime = field(default=None)  # type: ignore[assignment]
+    step_time: StepTime = _UNTOLD
     accounting: Accounting = Accounting()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
@@ -77,7 +80,7 @@ class Replica:
             raise InputError(msg)
         if self.kv_capacity_tokens < 1:
             raise InputError(self._why_too_small(model))
-        if self.step_time is None:
+        if self.step_time is _UNTOLD:
             built = build_step_time(
                 self.gpu,
                 self.model,
@@ -105,7 +108,7 @@ class Replica:
 
     @property
     def memory_bytes(self) -> float:
-        """Memory of all GPUs: what the driver shows where known, else the datasheet's decimal GB."""
+        """Memory of all GPUs: what the driver shows where known, else decimal GB."""
         return self.tensor_parallel * gpu_memory_bytes(self.chip)
 
     @property
@@ -171,9 +174,7 @@ def fewest_gpus(
     1
     """
     memory = memory_share * gpu_memory_bytes(find_gpu(gpu))
-    for gpus in range(1, model.heads + 1):
-        if not _divides(model, gpus):
-            continue
+    for gpus in parallel_degrees(model):
         weights = _weights_bytes(model, precision, gpus) / gpus
         if weights + activation_bytes_per_gpu(model, gpus) < memory:
             return gpus
@@ -200,11 +201,6 @@ def activation_bytes_per_gpu(model: LanguageModel, gpus: int) -> float:
     width = max(model.intermediate, passes * model.expert_intermediate)
     token = (4 * model.hidden + 2 * width / gpus) * ACTIVATION_BYTES
     return PROFILED_TOKENS * token + PROFILED_SEQUENCES * model.vocabulary / gpus * LOGIT_BYTES
-
-
-def _divides(model: LanguageModel, gpus: int) -> bool:
-    kept = model.kv_heads
-    return model.heads % gpus == 0 and (kept % gpus == 0 or gpus % kept == 0)
 
 
 def _copies(model: LanguageModel, gpus: int) -> float:

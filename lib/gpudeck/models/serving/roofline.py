@@ -157,7 +157,9 @@ def streamed_parameters(model: LanguageModel, tokens: float | None) -> float:
     All but the embeddings of input and positions and the norms; of experts those that `tokens`
     tokens touch, or `experts_per_token` with None.
     """
-    experts = model.experts_per_token if tokens is None else touched_experts(model, tokens)
+    experts: float = model.experts_per_token
+    if tokens is not None:
+        experts = float(touched_experts(model, tokens))
     matrices = (2 + model.gated) * model.hidden
     sparse = (experts + model.shared_experts) * model.expert_intermediate * matrices
     sparse += model.hidden * model.experts
@@ -167,15 +169,16 @@ def streamed_parameters(model: LanguageModel, tokens: float | None) -> float:
     return float(layers + model.vocabulary * model.hidden)
 
 
-def touched_experts(model: LanguageModel, tokens: ArrayLike) -> float:
+def touched_experts(model: LanguageModel, tokens: ArrayLike) -> np.ndarray:
     """Return the expected number of experts of a layer that tokens touch: E·(1 − (1 − k/E)^T).
 
-    Tokens are taken to choose evenly and independently, which a trained router nearly does.
+    Shape of `tokens`, which are taken to choose evenly and independently; a trained router nearly
+    does so.
     """
     if not model.experts:
-        return 0.0
+        return np.zeros_like(np.asarray(tokens, dtype=np.float64))
     missed = (1.0 - model.experts_per_token / model.experts) ** np.asarray(tokens, dtype=float)
-    touched: float = model.experts * (1.0 - missed)
+    touched: np.ndarray = model.experts * (1.0 - missed)
     return touched
 
 

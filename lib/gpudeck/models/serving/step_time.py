@@ -25,7 +25,7 @@ from gpudeck.workload.model import LanguageModel, find_model
 TOKENS_MAX = 16_384  # last entry of `linear_s`
 SEQUENCES_MAX = 4_096  # last entry of `head_s`
 # every count to 64, then spaced by 4 %: interpolation errs by less than 0.1 %
-_TOKENS = np.unique(np.r_[0:65, np.geomspace(64, TOKENS_MAX, 143).round()])
+_TOKENS = np.unique(np.r_[0:65, np.geomspace(64, TOKENS_MAX, 143).round(), SEQUENCES_MAX])
 _SEQUENCES = _TOKENS[_TOKENS <= SEQUENCES_MAX]
 
 
@@ -176,14 +176,13 @@ class StepTime:
         return _extended(self.head_s, sequences)
 
 
-@lru_cache(maxsize=256)
 def build_step_time(
     gpu: str,
     model: str,
     tensor_parallel: int = 1,
     precision: str = "bf16",
     kv_precision: str | None = None,
-    accounting: Accounting = Accounting(),  # noqa: B008 - frozen
+    accounting: Accounting = Accounting(),
 ) -> StepTime:
     """Build the step time of a model on GPUs from the constants of their kernels.
 
@@ -212,15 +211,22 @@ def build_step_time(
     >>> step.linear_s.shape, step.low, step.high
     ((16385,), 0.9, 1.1)
     """
-    found, chip = find_model(model), find_gpu(gpu)
-    check_parallel(found, tensor_parallel)
-    constants = find_calibration(gpu)
     kept = kv_precision or default_kv_precision(precision)
-    prefill, decode = model_lines(found, tensor_parallel, kept, chip, constants)
-    linear = _linear_s(found, chip, constants, tensor_parallel, precision)
-    if tensor_parallel > 1:
+    return _build(gpu, model, tensor_parallel, precision, kept, accounting)
+
+
+@lru_cache(maxsize=256)
+def _build(
+    gpu: str, model: str, gpus: int, precision: str, kv_precision: str, accounting: Accounting
+) -> StepTime:
+    found, chip = find_model(model), find_gpu(gpu)
+    check_parallel(found, gpus)
+    constants = find_calibration(gpu)
+    prefill, decode = model_lines(found, gpus, kv_precision, chip, constants)
+    linear = _linear_s(found, chip, constants, gpus, precision)
+    if gpus > 1:
         sent = _TOKENS * found.hidden * ACTIVATION_BYTES
-        reduced = allreduce_s(chip, constants, tensor_parallel, sent) + accounting.launch_s
+        reduced = allreduce_s(chip, constants, gpus, sent) + accounting.launch_s
         linear += 2 * found.layers * reduced
     # reading queries and writing outputs of attention is token-wise as well
     linear += found.layers * prefill.token_s * _TOKENS
@@ -231,7 +237,7 @@ def build_step_time(
     request_s = max(decode.request_s * slowed - found.layers * prefill.token_s, 0.0)
     head = np.zeros(SEQUENCES_MAX + 1)
     if accounting.lm_head:
-        vocabulary = Product(found.hidden, found.vocabulary / tensor_parallel)
+        vocabulary = Product(found.hidden, found.vocabulary / gpus)
         head = _spread(
             _SEQUENCES, product_s(vocabulary, _SEQUENCES, chip, constants), SEQUENCES_MAX
         )
@@ -258,14 +264,27 @@ def check_parallel(model: LanguageModel, tensor_parallel: int) -> None:
     InputError
         It does not divide the query heads, or neither divides nor replicates the key-value heads.
     """
-    heads, kept = model.heads, model.kv_heads
-    allowed = [
-        n for n in range(1, heads + 1) if heads % n == 0 and (kept % n == 0 or n % kept == 0)
-    ]
+    allowed = parallel_degrees(model)
     if tensor_parallel not in allowed:
         told = ", ".join(map(str, allowed))
-        msg = f"tensor_parallel is {tensor_parallel}; allowed for {model.id} are {told}: {heads} heads"
+        msg = (
+            f"tensor_parallel is {tensor_parallel}; allowed for {model.id} are {told}:"
+            f" it has {model.heads} query and {model.kv_heads} key-value heads"
+        )
         raise InputError(msg)
+
+
+def parallel_degrees(model: LanguageModel) -> tuple[int, ...]:
+    """Return the degrees of tensor parallelism that divide the query heads of a model.
+
+    Key-value heads are divided, or replicated a whole number of times.
+
+    >>> parallel_degrees(find_model("qwen2.5-7b"))
+    (1, 2, 4, 28)
+    """
+    heads, kept = model.heads, model.kv_heads
+    divisors = (n for n in range(1, heads + 1) if heads % n == 0)
+    return tuple(n for n in divisors if kept % n == 0 or n % kept == 0)
 
 
 def default_kv_precision(precision: str) -> str:
