@@ -108,6 +108,7 @@ UNITS: dict[str, Unit] = _byte_units() | {
     "USD/kWh": Unit("美元/kWh", "/kWh", "USD/energy", prefix="$"),
     "USD/Mtoken": Unit("美元/百万token", "/M tokens", "USD/token", prefix="$"),
     "GPU-hour/USD": Unit("GPU·时/美元", "GPU-hours/$", "GPU time/USD"),
+    "Mtoken/USD": Unit("百万token/美元", "M tokens/$", "tokens/USD", 1e6),
     "token/USD": Unit("token/美元", "token/$", "tokens/USD", 1.0, "tokens/$"),
 }
 

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 from gpudeck.errors import InputError
 from gpudeck.fact import Fact, function_name
 from gpudeck.models.scheduling.published import compute_published as compute_packing
+from gpudeck.models.serving.published import NOTES as SERVING_NOTES
+from gpudeck.models.serving.published import compute_published as compute_serving
 from gpudeck.models.sharing.gpu.published import compute_published as compute_sharing
 from gpudeck.tables import Row, read_table
 
 Compute = Callable[[Sequence[Row]], dict[str, float]]
 
 # table in data/published → the function that computes its rows
-MODELS: dict[str, Compute] = {"packing": compute_packing, "sharing": compute_sharing}
+MODELS: dict[str, Compute] = {
+    "packing": compute_packing,
+    "sharing": compute_sharing,
+    "serving": compute_serving,
+}
+# why a row may not be met, by model and id
+NOTES: dict[str, Mapping[str, str]] = {"serving": SERVING_NOTES}
+BOUND = "bound"  # the attribute of a row that only bounds the model's number
 
 
 @dataclass(frozen=True)
 class Validation:
     """One published result beside what the model computes.
 
-    `error` is computed − published, `tolerance` the largest error that passes, all in `unit`.
+    `error` is computed − published, `tolerance` the largest error that passes, all in `unit`. A
+    claim of a best case is a `bound`: the computed number may lie below it by the tolerance, and
+    not above it. `note` says why a row is not met, where that is known.
     """
 
     id: str
@@ -32,6 +43,8 @@ class Validation:
     tolerance: float
     unit: str
     source: str
+    kind: Literal["target", "bound"] = "target"
+    note: str = ""
 
     @property
     def error(self) -> float:
@@ -41,6 +54,8 @@ class Validation:
     @property
     def ok(self) -> bool:
         """Whether the error is within the tolerance."""
+        if self.kind == BOUND:
+            return -self.tolerance <= self.error <= 0
         return abs(self.error) <= self.tolerance
 
     def to_dict(self) -> dict[str, Any]:
@@ -88,11 +103,29 @@ def compare(model: str, rows: Sequence[Row], compute: Compute) -> tuple[Validati
             msg = f"data/published/{model}.csv: {row.id} {what}; each row needs both"
             raise InputError(msg)
         tolerance = max(row.high - row.number, row.number - row.low)
-        sources = ";".join(row.sources)
-        results.append(
-            Validation(row.id, model, row.number, computed[row.id], tolerance, row.unit, sources)
+        result = Validation(
+            row.id,
+            model,
+            row.number,
+            computed[row.id],
+            tolerance,
+            row.unit,
+            ";".join(row.sources),
+            "bound" if row.attribute == BOUND else "target",
         )
+        note = "" if result.ok else NOTES.get(model, {}).get(row.id, "")
+        results.append(replace(result, note=note))
     return tuple(results)
+
+
+def select(results: Sequence[Validation], *subjects: str) -> tuple[Validation, ...]:
+    """Return the results whose id is ``subject@…`` for one of the subjects, in their order.
+
+    >>> results = [Validation(name, "m", 1, 1, 0, "x", "s") for name in ("a@1", "b@1")]
+    >>> [result.id for result in select(results, "b")]
+    ['b@1']
+    """
+    return tuple(result for result in results if result.id.partition("@")[0] in subjects)
 
 
 def report_validation(results: Sequence[Validation]) -> tuple[Fact, ...]:
@@ -103,27 +136,39 @@ def report_validation(results: Sequence[Validation]) -> tuple[Fact, ...]:
     results : sequence of Validation
         From `validate_models`, of one model and in one unit; at least one.
     """
+    worst = max(abs(result.error) for result in results)
+    model, by = f"model:{results[0].model}", function_name(validate_models)
+    error = Fact("worst_error", worst, "point", "simulated", model, by, decimals=2)
+    return (error, *report_met(results))
+
+
+def report_met(results: Sequence[Validation]) -> tuple[Fact, ...]:
+    """Return how many published results are compared, and how many are met.
+
+    Parameters
+    ----------
+    results : sequence of Validation
+        From `validate_models`, of one model, in any units; at least one.
+    """
     by, model = function_name(validate_models), f"model:{results[0].model}"
     sources = sorted({source for result in results for source in result.source.split(";")})
-    worst = max(abs(result.error) for result in results)
+    met = sum(result.ok for result in results)
+    kind = "published-measurement"
+    # a slide cites the source of each of its facts
+    more = (
+        Fact(
+            f"results_of_{number}",
+            sum(source in result.source.split(";") for result in results),
+            "count",
+            kind,
+            source,
+            by,
+            decimals=0,
+        )
+        for number, source in enumerate(sources[1:], start=2)
+    )
     return (
-        Fact("worst_error", worst, "point", "simulated", model, by, decimals=2),
-        Fact(
-            "published_results",
-            len(results),
-            "count",
-            "published-measurement",
-            sources[0],
-            by,
-            decimals=0,
-        ),
-        Fact(
-            "results_met",
-            sum(result.ok for result in results),
-            "count",
-            "simulated",
-            model,
-            by,
-            decimals=0,
-        ),
+        Fact("published_results", len(results), "count", kind, sources[0], by, decimals=0),
+        Fact("results_met", met, "count", "simulated", model, by, decimals=0),
+        *more,
     )

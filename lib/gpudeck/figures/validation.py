@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from gpudeck.figures.caption import Captioned
 from gpudeck.figures.sheet import table_sheet
@@ -33,6 +33,18 @@ class Compared(Protocol):
     def tolerance(self) -> float:
         """The largest error that passes."""
 
+    @property
+    def kind(self) -> Literal["target", "bound"]:
+        """Whether the published number is to be met, or only bounds the computed one."""
+
+    @property
+    def unit(self) -> str:
+        """Unit of all numbers."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the published result is met."""
+
 
 def draw_packing_validation(
     results: Sequence[Compared], page: Captioned, arrived_pct: int = 130
@@ -51,3 +63,33 @@ def draw_packing_validation(
     ]
     header = ("policy", "published", "computed", "error", "tolerance")
     return table_sheet(page.title, [page.label(name) for name in header], rows, marked=0)
+
+
+def draw_serving_validation(results: Sequence[Compared], page: Captioned) -> str:
+    """Set published and computed numbers of any units side by side; what is not met says so."""
+    rows = [
+        (
+            page.label(result.id),
+            _write_range(result, page.lang),
+            _write(result.computed, result.unit, page.lang),
+            _write(result.error, result.unit, page.lang),
+            page.label("met" if result.ok else "missed"),
+        )
+        for result in results
+    ]
+    header = ("what", "published", "computed", "error", "verdict")
+    return table_sheet(page.title, [page.label(name) for name in header], rows)
+
+
+def _write(number: float, unit: str, lang: str) -> str:
+    if unit == "token":
+        return f"{number:,.0f}".replace("-", "−")
+    text = format_number(number, lang, decimals=1 if unit == "%" else 2)
+    return text + {"%": " %", "x": "×"}.get(unit, "")
+
+
+def _write_range(result: Compared, lang: str) -> str:
+    published = _write(result.published, result.unit, lang)
+    if result.kind == "bound":
+        return f"≤ {published}"
+    return f"{published} ± {_write(result.tolerance, result.unit, lang)}"

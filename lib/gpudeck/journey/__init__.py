@@ -16,6 +16,8 @@ from gpudeck.journey.stage2 import (
     run_stage2,
 )
 from gpudeck.journey.stage2_report import report_stage2
+from gpudeck.journey.stage4 import ServingEffect, run_stage4
+from gpudeck.journey.stage4_report import report_stage4
 from gpudeck.journey.use_grid import UseGrid, report_use, use_grid
 from gpudeck.journey.waterfall import PARTS, Waterfall, attribute_day
 
@@ -25,6 +27,7 @@ __all__ = [
     "OrchestrationEffect",
     "Run",
     "Runs",
+    "ServingEffect",
     "StageEffect",
     "UseGrid",
     "Waterfall",
@@ -38,12 +41,14 @@ __all__ = [
     "report_sized",
     "report_stage1",
     "report_stage2",
+    "report_stage4",
     "report_use",
     "report_utilisation",
     "run_baseline",
     "run_days",
     "run_stage1",
     "run_stage2",
+    "run_stage4",
     "size_pods",
     "snapshot_hour",
     "use_grid",

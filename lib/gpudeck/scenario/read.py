@@ -17,12 +17,14 @@ from gpudeck.scenario.cluster import table_path
 from gpudeck.scenario.document import Document, KeyPath, describe, parse_scalar, read_document
 from gpudeck.scenario.schema import REFUSED, Scenario
 from gpudeck.scenario.template import allowed_values, write_yaml
-from gpudeck.tables import data_dir
+from gpudeck.tables import data_dir, read_table
 
 SUFFIXES = (".yaml", ".yml")
 
 _TABLES: tuple[KeyPath, ...] = (("fleet", "node_types"), ("cluster", "pods"))
 _TRACE: KeyPath = ("cluster", "trace")
+_LOG: KeyPath = ("serving", "trace")
+_IDS: dict[KeyPath, str] = {("serving", "model"): "models", ("serving", "gpu"): "gpus"}
 
 
 def list_scenarios() -> list[str]:
@@ -54,7 +56,7 @@ def read_scenario(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Sc
     path = _find(name_or_path)
     document = read_document(path)
     data = copy.deepcopy(document.data)
-    _resolve_paths(data, (_TRACE, *_TABLES), path.resolve().parent)
+    _resolve_paths(data, (_TRACE, _LOG, *_TABLES), path.resolve().parent)
     changed: dict[KeyPath, str] = {}
     for override in overrides:
         key_path = _apply(data, override)
@@ -65,6 +67,7 @@ def read_scenario(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Sc
     except ValidationError as error:
         raise InputError(_explain(error, document, changed)) from error
     _check_files(scenario, document, changed)
+    _check_serving(scenario, document, changed)
     return scenario
 
 
@@ -164,7 +167,7 @@ def _resolve_paths(data: dict[str, Any], fields: Sequence[KeyPath], base: Path) 
     for field in fields:
         section = data.get(str(field[0]))
         value = section.get(field[-1]) if isinstance(section, dict) else None
-        is_path = field == _TRACE or (field in _TABLES and str(value).endswith(".csv"))
+        is_path = field in (_TRACE, _LOG) or (field in _TABLES and str(value).endswith(".csv"))
         if isinstance(section, dict) and isinstance(value, str) and value and is_path:
             section[field[-1]] = str(base / Path(value).expanduser())
 
@@ -231,3 +234,21 @@ def _check_files(scenario: Scenario, document: Document, changed: dict[KeyPath, 
                 "is a folder with the openb csv files, or null for the tables in data/"
             )
             raise InputError(msg)
+
+
+def _check_serving(scenario: Scenario, document: Document, changed: dict[KeyPath, str]) -> None:
+    for field, table in _IDS.items():
+        told, ids = getattr(scenario.serving, str(field[1])), read_table(table).ids
+        if told not in ids:
+            msg = (
+                f"{_place(field, document, changed)}: {_dotted(field)} is {describe(told)}"
+                f"{_near(told, ids)}; allowed is an id of data/{table}.csv"
+            )
+            raise InputError(msg)
+    log = scenario.serving.trace
+    if log is not None and not Path(log).is_file():
+        msg = (
+            f"{_place(_LOG, document, changed)}: serving.trace is {describe(log)}, and there is no "
+            "such file; allowed is a log of requests, or null"
+        )
+        raise InputError(msg)

@@ -365,6 +365,60 @@ class Queue(Section):
     )
 
 
+class Serving(Section):
+    """A language model that answers requests: pages 11, 19, 20 and 22."""
+
+    model: FileName = Field(description="language model: an id of data/models.csv")
+    gpu: FileName = Field(description="GPU that it runs on: an id of data/gpus.csv")
+    tensor_parallel: int = Field(
+        ge=1, le=64, description="GPUs of a replica, which share the model"
+    )
+    precision: Literal["fp32", "fp16", "bf16", "fp8", "int8", "int4"] = Field(
+        description="numbers in which weights and key-value cache are kept"
+    )
+    requests: Literal[
+        "azure-conversation-2023",
+        "azure-code-2023",
+        "mooncake-conversation",
+        "mooncake-synthetic",
+        "sharegpt-llama-3.1-8b",
+    ] = Field(
+        description="trace of data/request_lengths.csv whose lengths of prompt and answer the "
+        "requests have"
+    )
+    trace: PathText | None = Field(
+        description="log of requests of your own in place of it, relative to this file: CSV or "
+        "JSON lines, see gpudeck.workload.request_log; its times are stretched to the rate, and a "
+        "run takes a stretch of it; null: requests are drawn"
+    )
+    arrivals: Literal["poisson", "gamma"] = Field(
+        description="how drawn requests arrive: poisson, or gamma, in clusters as in the trace"
+    )
+    count: int = Field(ge=100, le=1_000_000, description="requests of a run")
+    ttft_objective_s: float = Field(
+        gt=0, le=3600, description="objective: time to the first token, in seconds"
+    )
+    tbt_objective_s: float = Field(
+        gt=0, le=3600, description="objective: time between two tokens, in seconds"
+    )
+    objective_percentile: float = Field(
+        ge=50, lt=100, description="percentile of both times that has to meet its objective"
+    )
+    max_batch: int = Field(ge=1, le=8192, description="most requests in one iteration")
+    chunk_tokens: int = Field(
+        ge=1, le=131_072, description="tokens of one iteration with chunked prefill"
+    )
+    block_size: int = Field(
+        ge=1, le=1024, description="tokens of a block of the key-value cache with paging"
+    )
+    step_overhead_ms: float = Field(
+        ge=0,
+        le=1000,
+        description="CPU time that an engine spends in each iteration, in ms; an assumption: 0.5 "
+        "to 2 ms on real engines",
+    )
+
+
 class Tenant(Section):
     """One user of the shared fleet."""
 
@@ -432,6 +486,7 @@ class Scenario(Section):
     right_sizing: RightSizing = Field(description="requests sized from use: page 8")
     fairness: Fairness = Field(description="borrowing and reclaim among tenants: page 13")
     queue: Queue = Field(description="the jobs that wait for whole GPUs: page 12")
+    serving: Serving = Field(description="a language model in service: pages 11, 19, 20 and 22")
     tenants: Annotated[tuple[Tenant, ...], AfterValidator(_check_tenants)] = Field(
         strict=False,
         min_length=1,

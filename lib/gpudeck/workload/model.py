@@ -1,6 +1,7 @@
 """Language models: the dimensions from which parameters and memory follow."""
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,13 +15,25 @@ BYTES_PER_VALUE: Mapping[str, float] = MappingProxyType(
     {"fp32": 4.0, "fp16": 2.0, "bf16": 2.0, "fp8": 1.0, "int8": 1.0, "int4": 0.5}
 )
 
+_FAMILIES = {"opt": "OPT", "gpt": "GPT", "deepseek": "DeepSeek"}
+_SIZE = re.compile(r"(\d[\dx.]*b?|a\d+b|v\d+)")
+
 
 @dataclass(frozen=True, slots=True)
 class LanguageModel:
-    """A decoder-only transformer with gated feed-forward layers and grouped-query attention.
+    """A decoder-only transformer, dense or with experts, with grouped-query or latent attention.
 
     `hidden` and `intermediate` are widths, `vocabulary` a number of tokens, `context_max` the
-    longest context in tokens. `tied_embeddings`, `qkv_bias` and `qk_norm` are 0 or 1.
+    longest context in tokens. `tied_embeddings`, `qkv_bias`, `qk_norm`, `gated` (three
+    feed-forward matrices, not two) and `linear_bias` (biases on every other matrix and in the
+    norms) are 0 or 1; `learned_positions` is the number of position embeddings.
+
+    Mixture of experts: after the first `dense_layers`, each layer has `experts` of width
+    `expert_intermediate`, of which a token passes `experts_per_token` and all `shared_experts`.
+    Latent attention (`kv_lora_rank` above 0): the cache holds one vector of `kv_lora_rank` and one
+    rotated key of `rope_head_dim` a token and layer; queries have rank `q_lora_rank`; a query and
+    a key have `nope_head_dim + rope_head_dim` elements a head, a value has `head_dim`.
+
     `parameters_printed` is what a model card says, rounded as it is there. `rows` holds the row of
     every figure, with its source.
     """
@@ -37,6 +50,18 @@ class LanguageModel:
     tied_embeddings: int
     qkv_bias: int
     qk_norm: int
+    gated: int = 1
+    linear_bias: int = 0
+    learned_positions: int = 0
+    experts: int = 0
+    experts_per_token: int = 0
+    expert_intermediate: int = 0
+    shared_experts: int = 0
+    dense_layers: int = 0
+    q_lora_rank: int = 0
+    kv_lora_rank: int = 0
+    nope_head_dim: int = 0
+    rope_head_dim: int = 0
     parameters_printed: int | None = None
     rows: Mapping[str, Row] = field(
         default_factory=lambda: MappingProxyType({}), compare=False, repr=False
@@ -49,26 +74,64 @@ class LanguageModel:
         >>> find_model("qwen2.5-7b").title, find_model("phi-3-mini").title
         ('Qwen2.5-7B', 'Phi-3-mini')
         """
-        family, _, size = self.id.rpartition("-")
-        return f"{family.capitalize()}-{size.upper() if size[:1].isdigit() else size}"
+        first, *rest = self.id.split("-")
+        words = [word.upper().replace("X", "x") if _SIZE.fullmatch(word) else word for word in rest]
+        return "-".join([_FAMILIES.get(first, first.capitalize()), *words])
+
+    @property
+    def expert_layers(self) -> int:
+        """Number of layers whose feed-forward part is a mixture of experts."""
+        return self.layers - self.dense_layers if self.experts else 0
 
     @property
     def parameters(self) -> int:
         """Number of parameters, counted from the dimensions.
 
-        Embedding V·h (twice when untied), and for each layer q and output 2·h·H·d, k and v
-        2·h·K·d, three feed-forward matrices 3·h·f, two norms 2·h, where present biases
-        (H + 2K)·d and query and key norms 2·d; one last norm h.
+        Embedding V·h (twice when untied), learned positions; for each layer q and output 2·h·H·d,
+        k and v 2·h·K·d, feed-forward matrices 3·h·f (2·h·f without a gate), two norms 2·h, and
+        biases and norms of query and key where present; one last norm h. A layer of E experts has
+        (E + shared)·3·h·f_e and a router h·E; latent attention has its low-rank factors.
 
         >>> find_model("llama-3-8b").parameters
         8030261248
         """
-        query, key = self.heads * self.head_dim, self.kv_heads * self.head_dim
-        attention = 2 * self.hidden * (query + key)
-        attention += self.qkv_bias * (query + 2 * key) + self.qk_norm * 2 * self.head_dim
-        layer = attention + 3 * self.hidden * self.intermediate + 2 * self.hidden
-        embeddings = (2 - self.tied_embeddings) * self.vocabulary * self.hidden
-        return embeddings + self.layers * layer + self.hidden
+        return self._count_parameters(self.experts)
+
+    @property
+    def active_parameters(self) -> int:
+        """Number of parameters that one token passes: all of them in a dense model.
+
+        >>> model = find_model("llama-3-8b")
+        >>> model.active_parameters == model.parameters
+        True
+        """
+        return self._count_parameters(self.experts_per_token)
+
+    @property
+    def attention_parameters(self) -> int:
+        """Weights of the attention matrices of one layer, without biases and norms."""
+        if not self.kv_lora_rank:
+            return 2 * self.hidden * (self.heads + self.kv_heads) * self.head_dim
+        query = self.heads * (self.nope_head_dim + self.rope_head_dim)
+        rank = self.q_lora_rank
+        down = self.hidden * (rank + self.kv_lora_rank + self.rope_head_dim)
+        up = (rank or self.hidden) * query
+        up += self.kv_lora_rank * self.heads * (self.nope_head_dim + self.head_dim)
+        return down + up + self.heads * self.head_dim * self.hidden
+
+    def _count_parameters(self, experts: int) -> int:
+        h, query, key = self.hidden, self.heads * self.head_dim, self.kv_heads * self.head_dim
+        matrices = 2 + self.gated
+        norms = (1 + self.linear_bias) * h
+        layer = self.attention_parameters + 2 * norms
+        layer += self.qkv_bias * (query + 2 * key) + self.qk_norm * 2 * self.head_dim
+        layer += self.linear_bias * h + self.q_lora_rank + self.kv_lora_rank
+        dense = matrices * h * self.intermediate + self.linear_bias * (self.intermediate + h)
+        expert = matrices * h * self.expert_intermediate
+        sparse = (experts + self.shared_experts) * expert + h * self.experts
+        feed_forward = self.expert_layers * sparse + (self.layers - self.expert_layers) * dense
+        embeddings = (2 - self.tied_embeddings) * self.vocabulary + self.learned_positions
+        return embeddings * h + self.layers * layer + feed_forward + norms
 
     def weights_bytes(self, precision: str) -> float:
         """Return the bytes of all weights at one precision.
@@ -83,6 +146,8 @@ class LanguageModel:
     def kv_bytes_per_token(self, precision: str) -> float:
         """Return the bytes that one token adds to the key-value cache: 2·L·K·d·bytes.
 
+        With latent attention (kv_lora_rank + rope_head_dim)·L·bytes.
+
         Raises
         ------
         InputError
@@ -94,6 +159,8 @@ class LanguageModel:
         512.0
         """
         entries = 2 * self.layers * self.kv_heads * self.head_dim
+        if self.kv_lora_rank:
+            entries = self.layers * (self.kv_lora_rank + self.rope_head_dim)
         return entries * bytes_per_value(precision)
 
 

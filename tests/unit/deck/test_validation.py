@@ -4,15 +4,22 @@ from datetime import date
 
 import pytest
 
-from gpudeck.deck.validation import compare, validate_models
+from gpudeck.deck import validation
+from gpudeck.deck.validation import compare, select, validate_models
 from gpudeck.errors import InputError
 from gpudeck.tables import Row
 
 
-def row(row_id: str, value: float, low: float | None, high: float | None) -> Row:
+def row(
+    row_id: str,
+    value: float,
+    low: float | None,
+    high: float | None,
+    attribute: str = "allocated_pct",
+) -> Row:
     return Row(
         id=row_id,
-        attribute="allocated_pct",
+        attribute=attribute,
         value=value,
         unit="%",
         low=low,
@@ -37,6 +44,8 @@ def test_result_passes_within_its_tolerance(computed: float, ok: bool) -> None:
         "tolerance": pytest.approx(0.19),
         "unit": "%",
         "source": "paper",
+        "kind": "target",
+        "note": "",
         "ok": ok,
     }
 
@@ -54,10 +63,35 @@ def test_row_that_is_not_computed_or_has_no_tolerance_is_named() -> None:
         compare("packing", [row("fgd", 95.39, None, None)], lambda _: {"fgd": 95.39})
 
 
+@pytest.mark.parametrize(
+    ("computed", "ok"), [(1.0, True), (2.6, True), (0.99, False), (2.61, False)]
+)
+def test_best_case_bounds_the_computed_number(computed: float, ok: bool) -> None:
+    rows = [row("chunked", 2.6, 1.0, 2.6, "bound")]
+    (result,) = compare("serving", rows, lambda _: {"chunked": computed})
+    assert result.kind == "bound"
+    assert result.ok is ok
+
+
+def test_what_is_not_met_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(validation.NOTES, "serving", {"chunked": "another load"})
+    rows = [row("chunked", 2.6, 2.5, 2.7)]
+    (missed,) = compare("serving", rows, lambda _: {"chunked": 2.0})
+    (met,) = compare("serving", rows, lambda _: {"chunked": 2.6})
+    assert (missed.note, met.note) == ("another load", "")
+    assert missed.to_dict()["note"] == "another load"
+
+
 def test_every_model_is_as_close_as_it_claims() -> None:
-    results = validate_models()
+    results = validate_models("packing", "sharing")
     assert results
     assert [result for result in results if not result.ok] == []
+
+
+def test_serving_says_why_wherever_it_is_not_met() -> None:
+    results = validate_models("serving")
+    assert [result.id for result in results if not result.ok and not result.note] == []
+    assert sum(result.ok for result in select(results, "slots", "batch")) == 4
 
 
 def test_only_the_models_that_are_named_are_computed() -> None:

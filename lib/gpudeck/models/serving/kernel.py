@@ -401,8 +401,6 @@ def _preempt(rules, rows, reps, rep, parts, count):
 def _secure_blocks(rules, rows, reps, rep, parts, count):
     """Open the blocks that the next decoding iteration needs, preempting while there are too few."""
     whole = reps.whole[rep]
-    if rules.policy == CONTINUOUS:
-        return count
     at = (whole[D] + 1) % rules.block_size
     while reps.phase[rep, at] > rules.blocks - whole[USED]:
         count = _preempt(rules, rows, reps, rep, parts, count)
@@ -559,16 +557,21 @@ def advance(rules, times, rows, reps, rep, until_s, log, logged, parts, count, d
             return logged, count, 1
         decodes, tokens, chunks, work, completed = 0, 0, 0, 0.0, 0
         waiting = whole[STACK]
-        if rules.policy == PAGED:
+        # whether there may be prompts: most iterations only decode, and calls cost more than they do
+        prompts = whole[PART] != NOBODY or waiting > 0
+        if not prompts and whole[HEAD] < whole[TAIL] and whole[RUNNING] < np.int64(decimal[CAP]):
+            prompts = rows.arrival[reps.queue[rep, whole[HEAD]]] <= decimal[NOW]
+        if prompts and rules.policy == PAGED:
             tokens, chunks, work, completed = _fill(
                 rules, rows, reps, rep, 0, done, True, waiting
             )
         else:
             _admit_given(rules, rows, reps, rep)
         if tokens == 0 and whole[DECODES] > 0:
-            count = _secure_blocks(rules, rows, reps, rep, parts, count)
+            if rules.policy != CONTINUOUS and reps.phase[rep, (whole[D] + 1) % rules.block_size]:
+                count = _secure_blocks(rules, rows, reps, rep, parts, count)
             decodes = whole[DECODES]
-        if rules.policy != PAGED:
+        if prompts and rules.policy != PAGED:
             tokens, chunks, work, completed = _fill(
                 rules, rows, reps, rep, decodes, done, False, waiting
             )
@@ -583,7 +586,7 @@ def advance(rules, times, rows, reps, rep, until_s, log, logged, parts, count, d
                 times, tokens + decodes, sampling, chunks, work, decodes, context
             )
             alone = 0.0
-            if decodes > 0:
+            if decodes > 0 and tokens > 0:
                 alone = rules.overhead_s + time_step(
                     times, decodes, decodes, 0, 0.0, decodes, context
                 )

@@ -1,0 +1,25 @@
+"""The nine metrics, defined once, and the checks that hold between them."""
+
+from gpudeck.metrics.consistency import Check, check_run
+from gpudeck.metrics.latency import LatencySummary, weighted_quantile
+from gpudeck.metrics.serving import (
+    DEFINITIONS,
+    FURTHER,
+    Definition,
+    Objectives,
+    ServingMetrics,
+    measure_serving,
+)
+
+__all__ = [
+    "DEFINITIONS",
+    "FURTHER",
+    "Check",
+    "Definition",
+    "LatencySummary",
+    "Objectives",
+    "ServingMetrics",
+    "check_run",
+    "measure_serving",
+    "weighted_quantile",
+]

@@ -1,0 +1,61 @@
+"""The requests of a scenario's language model, at any rate."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from gpudeck.errors import InputError
+from gpudeck.rng import generator
+from gpudeck.scenario.schema import Scenario
+from gpudeck.workload.request import RequestTable
+from gpudeck.workload.request_log import read_requests
+from gpudeck.workload.request_resample import resample_requests
+
+
+def read_serving_requests(
+    scenario: Scenario, rate_per_s: float | None = None, seed: int = 0
+) -> RequestTable:
+    """Draw a run's requests, or take a stretch of the scenario's own log.
+
+    Parameters
+    ----------
+    scenario
+        Its ``serving`` section says what they are like, and how many.
+    rate_per_s
+        Mean rate; that of the trace or log if not told.
+    seed
+        Seed of the draws; with a log, of where the stretch begins. A log of fewer requests than a
+        run has is taken whole.
+
+    Raises
+    ------
+    InputError
+        The rate is not above 0, or the log is broken or has fewer than 2 requests.
+
+    >>> from gpudeck.scenario import read_scenario
+    >>> requests = read_serving_requests(read_scenario("default"), 4.0, seed=1)
+    >>> len(requests), round(requests.rate_per_s)
+    (2000, 4)
+    """
+    serving = scenario.serving
+    if serving.trace is None:
+        return resample_requests(
+            serving.requests, serving.count, rate_per_s, serving.arrivals, seed
+        )
+    path = Path(serving.trace)
+    whole = _read_log(path, path.stat().st_mtime_ns if path.is_file() else 0)
+    if len(whole) < 2:
+        msg = f"serving.trace is {serving.trace}, of {len(whole)} request; allowed are 2 or more"
+        raise InputError(msg)
+    spare = max(len(whole) - serving.count, 0)
+    start = int(generator(seed, "serving", "stretch").integers(0, spare + 1))
+    part = whole.take(np.arange(start, min(start + serving.count, len(whole))))
+    if rate_per_s is None:
+        return part.at_times(part.arrival_s - part.arrival_s[0])
+    return part.with_rate(rate_per_s)
+
+
+@cache
+def _read_log(path: Path, _modified_ns: int) -> RequestTable:
+    return read_requests(path).requests.sorted_by_arrival()

@@ -1,0 +1,93 @@
+"""The pictures of page 19 are drawn from what the models return."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from gpudeck.deck.page import Slot
+from gpudeck.figures import llm_stack, llm_stack_splits
+from gpudeck.figures.llm_stack_what_if import waste_what_if
+from gpudeck.models.serving.block_table import allocate_blocks, example_tables
+from gpudeck.models.serving.disaggregation_study import SplitGrid, SplitStudy
+from gpudeck.models.serving.kv_study import (
+    compare_schemes,
+    published_case,
+    report_kv,
+    waste_grid,
+)
+from gpudeck.models.serving.kv_waste import SCHEMES
+from gpudeck.models.serving.prefix_effect import PrefixEffect
+from gpudeck.models.serving.prefix_study import published_hits
+
+
+@dataclass(frozen=True)
+class Slide:
+    """A slide whose words are their own names."""
+
+    key: str = "slide"
+    lang: str = "en"
+    title: str = "title"
+    alt: str = "what is seen"
+
+    @property
+    def slot(self) -> Slot:
+        return Slot(1168, 482)
+
+    def label(self, name: str) -> str:
+        return name.replace("_", " ")
+
+
+def test_memory_is_drawn_with_a_row_a_scheme() -> None:
+    study = compare_schemes(published_case(), [1, 2], count=120)
+    facts = {fact.key: fact for fact in report_kv(study)}
+    svg = llm_stack.draw_kv_split(study, facts, Slide())
+    assert all(f">{scheme}<" in svg for scheme in SCHEMES)
+    assert "published" in svg
+
+
+@pytest.mark.parametrize("size", [4, 16])
+def test_block_tables_show_each_pointer(size: int) -> None:
+    tables = example_tables(size)
+    svg = llm_stack.draw_block_tables(tables, Slide())
+    assert svg.count("→") == sum(map(len, tables.tables))
+    assert svg.count(">free<") == tables.references.count(0)
+
+
+def test_one_sequence_is_enough_for_a_block_table() -> None:
+    tables = allocate_blocks([[1, 2, 3]], 2, 4, 6)
+    assert llm_stack.draw_block_tables(tables, Slide()).count("→") == 2
+
+
+def test_hits_are_drawn_for_a_memory_within_the_table() -> None:
+    assert "unbounded" in llm_stack.draw_prefix_hits(published_hits(), 400_000, Slide())
+
+
+def test_both_pools_are_drawn() -> None:
+    svg = llm_stack.draw_disaggregation(Slide())
+    assert "prefill pool" in svg
+    assert "decode pool" in svg
+
+
+def test_time_to_first_token_is_drawn_with_and_without() -> None:
+    samples = np.array([[0.1, 0.4], [0.2, 0.6]])
+    effect = PrefixEffect((1.0, 2.0), samples, samples / 2, samples)
+    svg = llm_stack.draw_prefix_effect(effect, Slide())
+    assert "without" in svg
+
+
+def test_the_explorer_reads_the_grid() -> None:
+    grid = waste_grid(published_case(), spread=(0.0, 1.0), block_size=(1, 16), output_mean=(50,))
+    what_if = waste_what_if(grid, Slide())
+    state = what_if.compute(block_size=1, output_mean=50)
+    assert state.y[SCHEMES.index("paged")].tolist() == [100, 100]
+    assert state.words["spread"] == "100%"
+
+
+def test_splits_are_drawn_and_explored() -> None:
+    study = SplitStudy(3, np.array([[0.2, 0.5], [0.3, 0.6]]), np.array([0.4, 0.4]))
+    assert "together" in llm_stack_splits.draw_splits(study, Slide())
+    grid = SplitGrid((1.0,), (50.0,), {(1.0, 50.0): study})
+    state = llm_stack_splits.splits_what_if(grid, Slide()).compute(rate_per_s=1.0, link_gb_s=50.0)
+    assert state.words["split"] == "2:1"
+    assert state.y.shape == (2, 2)
