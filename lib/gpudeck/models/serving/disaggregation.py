@@ -197,7 +197,7 @@ def simulate_disaggregated(
     finish_s, transfer_s = prefill.first_token_s.copy(), np.zeros(len(requests))
     finish_s[rows] = decode.finish_s
     transfer_s[rows] = ready_s - prefill.first_token_s[rows]
-    busy = np.bincount(prefill.request_replica, on_link_s, prefill_replicas)
+    busy = np.bincount(prefill.request_replica, on_link_s, prefill_replicas).astype(float)
     return DisaggregatedResult(
         requests=requests,
         prefill=prefill,

@@ -98,7 +98,10 @@ def simulate(
         )
     else:
         if given_first_s is not None:
-            msg = f"given_first_s with policy {engine.policy!r}; allowed is one that reforms its batch"
+            msg = (
+                f"given_first_s with policy {engine.policy!r}; allowed with continuous, paged and"
+                " chunked"
+            )
             raise InputError(msg)
         if replicas > 1:
             msg = f"replicas is {replicas} with policy {engine.policy!r}; allowed is 1"
