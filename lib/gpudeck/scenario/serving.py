@@ -59,3 +59,26 @@ def read_serving_requests(
 @cache
 def _read_log(path: Path, _modified_ns: int) -> RequestTable:
     return read_requests(path).requests.sorted_by_arrival()
+
+
+def read_serving_runs(
+    scenario: Scenario, runs: int, count: int, seed: int = 0
+) -> tuple[RequestTable, ...]:
+    """Return the first `count` requests of several runs, each with a seed of its own.
+
+    Parameters
+    ----------
+    scenario
+        As in `read_serving_requests`.
+    runs, count
+        Number of runs, and of requests in each at most.
+    seed
+        Seed from which the runs' seeds are drawn.
+
+    >>> from gpudeck.scenario import read_scenario
+    >>> [len(run) for run in read_serving_runs(read_scenario("default"), 2, 100)]
+    [100, 100]
+    """
+    draws = generator(seed, "serving", "runs").integers(0, 2**31, runs)
+    tables = [read_serving_requests(scenario, None, int(draw)) for draw in draws]
+    return tuple(table.take(np.arange(min(count, len(table)))) for table in tables)

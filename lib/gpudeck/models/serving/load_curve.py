@@ -14,6 +14,8 @@ from gpudeck.models.serving.engine import Adaptive, Engine
 from gpudeck.models.serving.replica import Replica
 from gpudeck.models.serving.result import ServingResult
 from gpudeck.models.serving.simulate import simulate
+from gpudeck.scenario import Scenario
+from gpudeck.scenario.serving import read_serving_runs
 from gpudeck.workload.request import RequestTable
 
 ENGINES = ("static", "dynamic", "continuous", "adaptive")
@@ -23,6 +25,10 @@ LOAD_SHARES = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 1.1, 1.3)
 TARGET_SHARE = 0.5
 # requests that a static batch waits for: an assumption, small enough to fill at low rates
 STATIC_BATCH = 8
+
+
+# requests of a run, and runs at most: each is served 32 times
+MOST_REQUESTS, MOST_RUNS = 400, 5
 
 
 class ServingPlan(Protocol):
@@ -54,6 +60,19 @@ class LoadCurve:
     tbt_p99_s: dict[str, NDArray[np.float64]]
     sustained_per_s: dict[str, NDArray[np.float64]]
     trace: ServingResult
+
+
+def read_load_runs(scenario: Scenario, seed: int = 0) -> tuple[RequestTable, ...]:
+    """Return the requests that a load curve serves: the scenario's, a run for each seed.
+
+    Parameters
+    ----------
+    scenario
+        Its section `serving` says what they are like.
+    seed
+        Seed from which the runs' seeds are drawn.
+    """
+    return read_serving_runs(scenario, min(scenario.runs, MOST_RUNS), MOST_REQUESTS, seed)
 
 
 def study_load(serving: ServingPlan, tables: Sequence[RequestTable]) -> LoadCurve:
