@@ -142,9 +142,7 @@ def test_prefix_cache_hits(oracle):
     s = list(range(100))
     prompts = [s[:50], s[:50], s[:40] + [900] * 20, [7, *s[:49]], s[:64], s[:64]]
     assert "block_size" in spec
-    hashes = [
-        [hash(tuple(p[: 16 * (i + 1)])) for i in range(len(p) // 16)] for p in prompts
-    ]
+    hashes = [[hash(tuple(p[: 16 * (i + 1)])) for i in range(len(p) // 16)] for p in prompts]
     table = RequestTable(
         np.arange(6) * 100.0, [len(p) for p in prompts], [1] * 6, hashes, block_tokens=16
     )
