@@ -326,7 +326,6 @@ def _bisect(
     run: Callable[[RequestTable], Served], goal: Objectives, unit: RequestTable, tolerance: float
 ) -> tuple[float, Outcome, int]:
     """Search one table of unit rate: the rate, what became of the search, and its runs."""
-
     runs = 1
 
     def is_met(rate: float) -> bool:
