@@ -9,8 +9,8 @@ Least squares in relative error; attention and all-reduces with a soft loss, bec
 far off (H100, eight heads, 16,384 tokens: slower than with twice the heads). Decoding is fitted on
 rows with 32 or more key-value heads in flight: fewer leave multiprocessors idle, which no line
 describes. Attention rows of Vidur are not used: they are of an older kernel. Residuals of all rows
-are in the table as well, in percent: of each group of kernels, and of matrix products on a model,
-or where there is only one a number of GPUs, that was left out of the fit.
+are in the table as well, in percent: of each group of kernels, and of matrix products on a size of
+layer, or where there is only one a number of GPUs, that was left out of the fit.
 """
 
 import csv
@@ -86,7 +86,7 @@ class Measured:
 
     predict: Callable[[Calibration], float]
     seconds: float
-    model: str = ""
+    layer: str = ""
     gpus: int = 1
     filled: bool = True
 
@@ -112,7 +112,7 @@ def measured_linear(folder: Path, gpu_id: str) -> dict[str, list[Measured]]:
                 Measured(
                     lambda c, p=shape, n=tokens: float(product_s(p, n, gpu, c)[0]),
                     float(row[name]) * 1e-3,
-                    model.id,
+                    f"{model.hidden} x {model.intermediate}",
                     gpus,
                 )
             )
@@ -207,8 +207,11 @@ def fit_gpu(folder: Path, gpu_id: str) -> tuple[Calibration, dict[str, float]]:
 
 
 def left_out(rows: list[Measured], constants: Calibration) -> dict[str, float]:
-    """Return errors in percent of products on a model, or a number of GPUs, that was left out."""
-    key = "model" if len({row.model for row in rows}) > 1 else "gpus"
+    """Return errors in percent of products of layers of one size, or GPUs, that were left out.
+
+    Llama-2-70B and Llama-3-70B have equal layers, so they are left out together.
+    """
+    key = "layer" if len({row.layer for row in rows}) > 1 else "gpus"
     found: list[np.ndarray] = []
     for value in sorted({getattr(row, key) for row in rows}):
         kept = [row for row in rows if getattr(row, key) != value]
@@ -239,7 +242,7 @@ def table_rows(folder: Path, accessed: str) -> list[tuple[object, ...]]:
             group = name.split("_")[0]
             told = f"fit_serving.py: absolute relative error of {group} kernels"
             if "unseen" in name:
-                told += ", a model (A100) or number of GPUs (H100) left out"
+                told += ", size of layer (A100) or number of GPUs (H100) left out"
             value = f"{percent:.3g}"
             rows.append(
                 (gpu_id, name, value, "%", "", "", "derived", SOURCES[group], told, accessed)

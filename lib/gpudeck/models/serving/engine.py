@@ -109,7 +109,9 @@ class Engine:
     def __post_init__(self) -> None:
         _require("policy", self.policy, self.policy in get_args(Policy), str(get_args(Policy)))
         allowed = str(get_args(Reservation))
-        _require("reservation", self.reservation, self.reservation in get_args(Reservation), allowed)
+        _require(
+            "reservation", self.reservation, self.reservation in get_args(Reservation), allowed
+        )
         for name in ("max_batch", "max_batch_tokens", "chunk_tokens", "block_size"):
             _require_count(name, getattr(self, name))
         for name in ("blocks", "max_length"):

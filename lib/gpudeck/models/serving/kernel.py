@@ -19,8 +19,8 @@ ROUND_ROBIN, LEAST_OUTSTANDING, PREFIX_AWARE = 0, 1, 2
 # how many more requests may wait where the longest cached run is
 PREFIX_IMBALANCE = 8
 # columns of a replica's whole numbers; USED and CACHED count blocks (tokens, if contiguous)
-HEAD, TAIL, STACK, D, DECODES, RUNNING, NEWEST, USED, CACHED, CONTEXT, PART, PART_DONE, OPEN = range(
-    13
+HEAD, TAIL, STACK, D, DECODES, RUNNING, NEWEST, USED, CACHED, CONTEXT, PART, PART_DONE, OPEN = (
+    range(13)
 )
 # columns of its decimals
 NOW, LAST_END, CAP, GAP_SUM, GAPS = range(5)
@@ -57,28 +57,36 @@ class Times(NamedTuple):
     attention: NDArray
 
 
-class Rows(NamedTuple):
-    """Requests in order of arrival, shape (n,)."""
-
-    arrival: NDArray
-    context: NDArray  # the prompt, and after a preemption what has to be recomputed with it
-    left: NDArray  # tokens to come
-    reserve: NDArray  # contiguous engines: what a request takes
-    prefilled: NDArray  # its cache comes from elsewhere
-    first: NDArray
-    finish: NDArray
-    preemptions: NDArray
-    cached: NDArray
-    joined_s: NDArray
-    joined_d: NDArray
-    shared: NDArray  # hashed pieces it may share
-    holds: NDArray  # which of them it does, as `hashes`
-    older: NDArray  # who was admitted before and after, among the running
-    newer: NDArray
-    end_prev: NDArray  # who else ends in the same iteration
-    end_next: NDArray
-    hash_offsets: NDArray
-    hashes: NDArray
+# Tables are arrays of records: an array for each column would cost more to hand on than to read.
+# Requests in order of arrival: `context` is the prompt, and after a preemption what has to be
+# recomputed with it; `left` tokens are to come; contiguous engines take `reserve`; the cache of
+# those `prefilled` comes from elsewhere; `shared` counts the hashed pieces that it may share;
+# `older` and `newer` link the running, `end_prev` and `end_next` those that end together.
+ROW = np.dtype(
+    [
+        ("arrival", np.float64), ("first", np.float64), ("finish", np.float64),
+        ("joined_s", np.float64), ("joined_d", np.int64), ("context", np.int64),
+        ("left", np.int64), ("reserve", np.int64), ("preemptions", np.int64),
+        ("cached", np.int64), ("shared", np.int64), ("older", np.int64), ("newer", np.int64),
+        ("end_prev", np.int64), ("end_next", np.int64), ("prefilled", np.int64),
+    ]
+)  # fmt: skip
+# one record an iteration
+ITERATION = np.dtype(
+    [
+        ("start_s", np.float64), ("end_s", np.float64), ("prefill_s", np.float64),
+        ("used", np.int64), ("live", np.int64), ("replica", np.int32), ("decodes", np.int32),
+        ("prefills", np.int32), ("tokens", np.int32), ("prefill_tokens", np.int32),
+        ("cap", np.int32),
+    ]
+)  # fmt: skip
+# one record for each stretch in which a sequence decodes: iterations after `after_d`, to `to_d`
+SEGMENT = np.dtype(
+    [
+        ("row", np.int64), ("joined_s", np.float64), ("after_d", np.int64), ("to_d", np.int64),
+        ("replica", np.int64),
+    ]
+)  # fmt: skip
 
 
 class Replicas(NamedTuple):
@@ -94,32 +102,9 @@ class Replicas(NamedTuple):
     references: NDArray
     lru_prev: NDArray
     lru_next: NDArray
-
-
-class Log(NamedTuple):
-    """One entry an iteration."""
-
-    start_s: NDArray
-    end_s: NDArray
-    prefill_s: NDArray
-    replica: NDArray
-    decodes: NDArray
-    prefills: NDArray
-    tokens: NDArray
-    prefill_tokens: NDArray
-    used: NDArray
-    live: NDArray
-    cap: NDArray
-
-
-class Segments(NamedTuple):
-    """One entry for each time that a sequence decoded without a break: iterations after, to."""
-
-    row: NDArray
-    joined_s: NDArray
-    after_d: NDArray
-    to_d: NDArray
-    replica: NDArray
+    hash_offsets: NDArray  # of each request's pieces in `hashes`
+    hashes: NDArray
+    holds: NDArray  # which of them it shares, as `hashes`
 
 
 @njit(cache=True)
@@ -148,45 +133,6 @@ def _double(array):
     longer = np.empty(2 * array.size, array.dtype)
     longer[: array.size] = array
     return longer
-
-
-@njit(cache=True)
-def lengthen_log(log):
-    """Return a log with twice the room."""
-    return Log(
-        _double(log.start_s), _double(log.end_s), _double(log.prefill_s), _double(log.replica),
-        _double(log.decodes), _double(log.prefills), _double(log.tokens),
-        _double(log.prefill_tokens), _double(log.used), _double(log.live), _double(log.cap),
-    )  # fmt: skip
-
-
-@njit(cache=True)
-def lengthen_segments(parts):
-    """Return segments with twice the room."""
-    return Segments(
-        _double(parts.row), _double(parts.joined_s), _double(parts.after_d),
-        _double(parts.to_d), _double(parts.replica),
-    )  # fmt: skip
-
-
-@njit(cache=True)
-def new_log(size):
-    """Return an empty log."""
-    return Log(
-        np.empty(size), np.empty(size), np.empty(size), np.empty(size, np.int32),
-        np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int32),
-        np.empty(size, np.int32), np.empty(size, np.int64), np.empty(size, np.int64),
-        np.empty(size, np.int32),
-    )  # fmt: skip
-
-
-@njit(cache=True)
-def new_segments(size):
-    """Return empty segments."""
-    return Segments(
-        np.empty(size, np.int64), np.empty(size), np.empty(size, np.int64),
-        np.empty(size, np.int64), np.empty(size, np.int32),
-    )  # fmt: skip
 
 
 @njit(cache=True)
@@ -226,11 +172,11 @@ def _evict(rules, reps, rep):
 @njit(cache=True)
 def _count_hits(rules, rows, reps, rep, row):
     """Leading pieces of the prompt that are cached; one token at least is left to compute."""
-    start = rows.hash_offsets[row]
+    start = reps.hash_offsets[row]
     unit_tokens = rules.unit_blocks * rules.block_size
-    most = min(rows.hash_offsets[row + 1] - start, (rows.context[row] - 1) // unit_tokens)
+    most = min(reps.hash_offsets[row + 1] - start, (rows.context[row] - 1) // unit_tokens)
     hits = 0
-    while hits < most and reps.resident[rep, rows.hashes[start + hits]] == 1:
+    while hits < most and reps.resident[rep, reps.hashes[start + hits]] == 1:
         hits += 1
     return hits
 
@@ -247,22 +193,22 @@ def _admit(rules, rows, reps, rep, row):
         want = _blocks_of(rules, rows.context[row])
         if rules.caching:
             hits = _count_hits(rules, rows, reps, rep, row)
-            start = rows.hash_offsets[row]
+            start = reps.hash_offsets[row]
             for i in range(start, start + hits):
-                waking += reps.references[rep, rows.hashes[i]] == 0
+                waking += reps.references[rep, reps.hashes[i]] == 0
             want -= hits * rules.unit_blocks
     if want + spare > rules.blocks - whole[USED] - waking * rules.unit_blocks:
         return -1
     if rules.caching:
-        start = rows.hash_offsets[row]
+        start = reps.hash_offsets[row]
         for i in range(start, start + hits):
-            unit = rows.hashes[i]
+            unit = reps.hashes[i]
             if reps.references[rep, unit] == 0:
                 _leave_lru(reps, rep, unit)
                 whole[CACHED] -= rules.unit_blocks
                 whole[USED] += rules.unit_blocks
             reps.references[rep, unit] += 1
-            rows.holds[i] = 1
+            reps.holds[i] = 1
         rows.shared[row] = hits
     whole[USED] += want
     _evict(rules, reps, rep)
@@ -279,15 +225,15 @@ def _admit(rules, rows, reps, rep, row):
 @njit(cache=True)
 def _share_prompt(rules, rows, reps, rep, row):
     """Let others find the whole pieces of a prompt that has been computed."""
-    start = rows.hash_offsets[row]
+    start = reps.hash_offsets[row]
     unit_tokens = rules.unit_blocks * rules.block_size
-    pieces = min(rows.hash_offsets[row + 1] - start, rows.context[row] // unit_tokens)
+    pieces = min(reps.hash_offsets[row + 1] - start, rows.context[row] // unit_tokens)
     for i in range(start + rows.shared[row], start + pieces):
-        unit = rows.hashes[i]
+        unit = reps.hashes[i]
         if reps.resident[rep, unit] == 0:
             reps.resident[rep, unit] = 1
             reps.references[rep, unit] = 1
-            rows.holds[i] = 1
+            reps.holds[i] = 1
     rows.shared[row] = max(rows.shared[row], pieces)
 
 
@@ -308,12 +254,12 @@ def _release(rules, rows, reps, rep, row, stored):
         return
     whole[USED] -= _blocks_of(rules, stored)
     if rules.caching:
-        start = rows.hash_offsets[row]
+        start = reps.hash_offsets[row]
         # the tail goes first into the queue of what may be forgotten
         for i in range(start + rows.shared[row] - 1, start - 1, -1):
-            if rows.holds[i] == 1:
-                rows.holds[i] = 0
-                unit = rows.hashes[i]
+            if reps.holds[i] == 1:
+                reps.holds[i] = 0
+                unit = reps.hashes[i]
                 reps.references[rep, unit] -= 1
                 if reps.references[rep, unit] == 0:
                     _enter_lru(reps, rep, unit)
@@ -553,7 +499,7 @@ def advance(rules, times, rows, reps, rep, until_s, log, logged, parts, count, d
         if decimal[NOW] >= until_s:
             return logged, count, 0
         # those admitted in this iteration may end in it too
-        if logged == log.start_s.size or count + rules.max_batch > parts.row.size:
+        if logged == log.size or count + rules.max_batch > parts.size:
             return logged, count, 1
         decodes, tokens, chunks, work, completed = 0, 0, 0, 0.0, 0
         waiting = whole[STACK]
@@ -562,9 +508,7 @@ def advance(rules, times, rows, reps, rep, until_s, log, logged, parts, count, d
         if not prompts and whole[HEAD] < whole[TAIL] and whole[RUNNING] < np.int64(decimal[CAP]):
             prompts = rows.arrival[reps.queue[rep, whole[HEAD]]] <= decimal[NOW]
         if prompts and rules.policy == PAGED:
-            tokens, chunks, work, completed = _fill(
-                rules, rows, reps, rep, 0, done, True, waiting
-            )
+            tokens, chunks, work, completed = _fill(rules, rows, reps, rep, 0, done, True, waiting)
         else:
             _admit_given(rules, rows, reps, rep)
         if tokens == 0 and whole[DECODES] > 0:
@@ -667,12 +611,14 @@ def _choose(rules, rows, reps, router, row):
 
 
 @njit(cache=True)
-def run_replicas(rules, times, rows, replicas, router, chosen, longest, units, guess):
+def run_replicas(
+    rules, times, rows, hash_offsets, hashes, replicas, router, chosen, longest, units, guess
+):
     """Serve every request on `replicas` replicas; fill `rows` and `chosen`.
 
     Returns the log, the segments, and how much of each is used.
     """
-    n = rows.arrival.size
+    n = rows.size
     ring = 1
     while ring <= longest:
         ring *= 2
@@ -690,9 +636,10 @@ def run_replicas(rules, times, rows, replicas, router, chosen, longest, units, g
         np.zeros((replicas, units), np.uint8), np.zeros((replicas, units), np.int32),
         np.full((replicas, units + 1), units, np.int64),
         np.full((replicas, units + 1), units, np.int64),
+        hash_offsets, hashes, np.zeros(max(hashes.size, 1), np.uint8),
     )  # fmt: skip
-    log, logged = new_log(max(guess, 64)), 0
-    parts, count = new_segments(n + 64 + rules.max_batch), 0
+    log, logged = np.empty(max(guess, 64), ITERATION), 0
+    parts, count = np.empty(n + 64 + rules.max_batch, SEGMENT), 0
     done = np.empty(rules.max_batch + 1, np.int64)
     pushed = 0
     if replicas == 1 or router == ROUND_ROBIN:
@@ -712,10 +659,10 @@ def run_replicas(rules, times, rows, replicas, router, chosen, longest, units, g
                     rules, times, rows, reps, rep, until_s, log, logged, parts, count, done
                 )
                 if full == 1:
-                    if logged == log.start_s.size:
-                        log = lengthen_log(log)
+                    if logged == log.size:
+                        log = _double(log)
                     else:
-                        parts = lengthen_segments(parts)
+                        parts = _double(parts)
         if pushed == n:
             return log, logged, parts, count, whole
         rep = _choose(rules, rows, reps, router, pushed)

@@ -17,7 +17,8 @@ from gpudeck.models.serving.kernel import (
     PAGED,
     PREFIX_AWARE,
     ROUND_ROBIN,
-    Rows,
+    ROW,
+    SEGMENT,
     Rules,
     Times,
     run_replicas,
@@ -155,9 +156,7 @@ def _capacity_tokens(engine: Engine, replica: Replica) -> int:
     return int(replica.blocks(engine.block_size)) * engine.block_size
 
 
-def _reserve_tokens(
-    requests: RequestTable, engine: Engine, replica: Replica
-) -> NDArray[np.int64]:
+def _reserve_tokens(requests: RequestTable, engine: Engine, replica: Replica) -> NDArray[np.int64]:
     """Tokens of memory that a contiguous engine reserves for each request."""
     total = requests.prompt_tokens + requests.output_tokens - 1
     if engine.reservation == "oracle" or not engine.contiguous or len(total) == 0:
@@ -205,27 +204,15 @@ def _run_iterations(
     hash_offsets, hashes, units, unit_blocks = _cache_units(requests, engine)
     block = 1 if engine.contiguous else engine.block_size
     prefilled = ~np.isnan(given)
-    rows = Rows(
-        arrival=requests.arrival_s.copy(),
-        context=requests.prompt_tokens.copy(),
-        left=requests.output_tokens - prefilled,
-        reserve=reserve.copy(),
-        prefilled=prefilled.astype(np.uint8),
-        first=given.copy(),
-        finish=np.full(n, np.nan),
-        preemptions=np.zeros(n, np.int64),
-        cached=np.zeros(n, np.int64),
-        joined_s=np.full(n, -1.0),
-        joined_d=np.zeros(n, np.int64),
-        shared=np.zeros(n, np.int64),
-        holds=np.zeros(max(len(hashes), 1), np.uint8),
-        older=np.full(n, -1, np.int64),
-        newer=np.full(n, -1, np.int64),
-        end_prev=np.full(n, -1, np.int64),
-        end_next=np.full(n, -1, np.int64),
-        hash_offsets=hash_offsets,
-        hashes=hashes,
-    )
+    rows = np.zeros(n, ROW)
+    rows["arrival"] = requests.arrival_s
+    rows["context"] = requests.prompt_tokens
+    rows["left"] = requests.output_tokens - prefilled
+    rows["reserve"] = reserve
+    rows["prefilled"] = prefilled
+    rows["first"] = given
+    rows["finish"] = np.nan
+    rows["joined_s"] = -1.0
     longest = int(requests.output_tokens.max(initial=1))
     guess = int(min(requests.output_tokens.sum() // 8 + 2 * n + 64, 4_000_000))
     chosen = np.zeros(n, np.int64)
@@ -233,6 +220,8 @@ def _run_iterations(
         _rules(engine, capacity // block, unit_blocks),
         _times(replica),
         rows,
+        hash_offsets,
+        hashes,
         replicas,
         _ROUTERS[router],
         chosen,
@@ -240,24 +229,25 @@ def _run_iterations(
         units,
         guess,
     )
+    log, parts = log[:logged], parts[:count]
     return {
-        "first_token_s": rows.first,
-        "finish_s": rows.finish,
-        "preemptions": rows.preemptions,
-        "cached_tokens": rows.cached,
+        "first_token_s": rows["first"].copy(),
+        "finish_s": rows["finish"].copy(),
+        "preemptions": rows["preemptions"].copy(),
+        "cached_tokens": rows["cached"].copy(),
         "request_replica": chosen,
-        "start_s": log.start_s[:logged],
-        "end_s": log.end_s[:logged],
-        "prefill_s": log.prefill_s[:logged],
-        "decodes": log.decodes[:logged],
-        "prefills": log.prefills[:logged],
-        "tokens": log.tokens[:logged],
-        "prefill_tokens": log.prefill_tokens[:logged],
-        "kv_tokens": log.used[:logged] * block,
-        "kv_live_tokens": log.live[:logged],
-        "cap": log.cap[:logged],
-        "iteration_replica": log.replica[:logged],
-        "segments": tuple(column[:count] for column in parts),
+        "start_s": log["start_s"],
+        "end_s": log["end_s"],
+        "prefill_s": log["prefill_s"],
+        "decodes": log["decodes"],
+        "prefills": log["prefills"],
+        "tokens": log["tokens"],
+        "prefill_tokens": log["prefill_tokens"],
+        "kv_tokens": log["used"] * block,
+        "kv_live_tokens": log["live"],
+        "cap": log["cap"],
+        "iteration_replica": log["replica"],
+        "segments": tuple(parts[name].copy() for name in SEGMENT.names or ()),
     }
 
 

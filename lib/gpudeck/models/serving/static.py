@@ -57,17 +57,25 @@ def run_batches(
             waiting[bucket[arrived]].append(arrived)
             arrived += 1
         closed = arrived == count
-        ready = [q for q in waiting if q and _is_ready(q, now, closed, arrival_s, reserve, engine, capacity_tokens)]
+        ready = [
+            q
+            for q in waiting
+            if q and _is_ready(q, now, closed, arrival_s, reserve, engine, capacity_tokens)
+        ]
         if not ready:
             now = _next_moment(now, arrived, arrival_s, waiting, engine)
             continue
         queue = min(ready, key=lambda q: q[0])
-        rows = np.array([queue.popleft() for _ in range(_batch_size(queue, reserve, engine, capacity_tokens))])
+        rows = np.array(
+            [queue.popleft() for _ in range(_batch_size(queue, reserve, engine, capacity_tokens))]
+        )
         now = _run_batch(log, now, rows, prompt[rows], output[rows], reserve[rows], engine, step)
     return log
 
 
-def _batch_size(queue: deque[int], reserve: NDArray[np.int64], engine: Engine, capacity: int) -> int:
+def _batch_size(
+    queue: deque[int], reserve: NDArray[np.int64], engine: Engine, capacity: int
+) -> int:
     """Requests at the head of a queue that the cap and the memory let run together."""
     used = 0
     for size, row in enumerate(queue):
