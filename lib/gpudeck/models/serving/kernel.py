@@ -345,7 +345,7 @@ def _preempt(rules, rows, reps, rep, parts, count):
 
 @njit(cache=True)
 def _secure_blocks(rules, rows, reps, rep, parts, count):
-    """Open the blocks that the next decoding iteration needs, preempting while there are too few."""
+    """Open the blocks that the next decoding needs, preempting while there are too few."""
     whole = reps.whole[rep]
     at = (whole[D] + 1) % rules.block_size
     while reps.phase[rep, at] > rules.blocks - whole[USED]:
@@ -400,7 +400,7 @@ def _is_given(rows, row):
 
 
 @njit(cache=True)
-def _fill(rules, rows, reps, rep, decoding, done, at_once, waiting):
+def _fill(rules, rows, reps, rep, decoding, done, at_once, waiting):  # noqa: PLR0915 - one loop
     """Put prompts into an iteration; return tokens, chunks, attention work, prompts completed.
 
     `decoding`: sequences that decode in it. `at_once`: whether a request whose cache came from
@@ -484,7 +484,9 @@ def _adapt(rules, reps, rep, gap_s):
 
 
 @njit(cache=True)
-def advance(rules, times, rows, reps, rep, until_s, log, logged, parts, count, done):
+def advance(  # noqa: PLR0915 - one loop
+    rules, times, rows, reps, rep, until_s, log, logged, parts, count, done
+):
     """Run one replica's iterations that start before `until_s`.
 
     Returns the number of log entries and of segments, and 1 where a log wants more room.
@@ -503,7 +505,7 @@ def advance(rules, times, rows, reps, rep, until_s, log, logged, parts, count, d
             return logged, count, 1
         decodes, tokens, chunks, work, completed = 0, 0, 0, 0.0, 0
         waiting = whole[STACK]
-        # whether there may be prompts: most iterations only decode, and calls cost more than they do
+        # most iterations only decode, and a call costs more than they do
         prompts = whole[PART] != NOBODY or waiting > 0
         if not prompts and whole[HEAD] < whole[TAIL] and whole[RUNNING] < np.int64(decimal[CAP]):
             prompts = rows.arrival[reps.queue[rep, whole[HEAD]]] <= decimal[NOW]
@@ -594,7 +596,7 @@ def advance(rules, times, rows, reps, rep, until_s, log, logged, parts, count, d
 
 @njit(cache=True)
 def _choose(rules, rows, reps, router, row):
-    """The replica for a request: fewest open requests, or the longest cached run if not too busy."""
+    """The replica for a request: fewest open ones, or the longest cached run if not too busy."""
     least = 0
     for rep in range(reps.whole.shape[0]):
         if reps.whole[rep, OPEN] < reps.whole[least, OPEN]:
@@ -611,7 +613,7 @@ def _choose(rules, rows, reps, router, row):
 
 
 @njit(cache=True)
-def run_replicas(
+def run_replicas(  # noqa: PLR0915 - sets up the state
     rules, times, rows, hash_offsets, hashes, replicas, router, chosen, longest, units, guess
 ):
     """Serve every request on `replicas` replicas; fill `rows` and `chosen`.

@@ -139,12 +139,12 @@ def splitting_gain(
         return bool(on_time(alone, result.first_token_s).mean() >= 0.95)
 
     def decoding(load: RequestTable) -> bool:
+        # an answer of one token is over before its cache would move
+        load = load.take(load.output_tokens > 1)
         moved = RequestTable(load.arrival_s + MOVE_S, load.prompt_tokens, load.output_tokens)
         replica, first = Replica(decode_gpu, model, gpus), load.arrival_s
         result = simulate(moved, engine, replica, given_first_s=first)
-        # an answer of one token is over before its cache would move
-        finish = np.fmax(result.finish_s, first)
-        return bool(steady(load, first, finish).mean() >= 0.95)
+        return bool(steady(load, first, result.finish_s).mean() >= 0.95)
 
     base, first, later = (
         highest_rate(requests, goal, 200.0) for goal in (mixed, prompts, decoding)

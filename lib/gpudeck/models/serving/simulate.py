@@ -256,9 +256,9 @@ def _cache_units(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], int, int]:
     """Offsets and dense numbers of the hashed pieces, how many differ, and their blocks."""
     n = len(requests.arrival_s)
-    if not engine.prefix_cache or requests.hashes is None:
+    tokens, offsets = requests.block_tokens, requests.hash_offsets
+    if not engine.prefix_cache or requests.hashes is None or not tokens or offsets is None:
         return np.zeros(n + 1, np.int64), np.zeros(0, np.int64), 0, 1
-    tokens = requests.block_tokens
     if tokens % engine.block_size:
         msg = (
             f"block_size is {engine.block_size}; allowed with these requests is a divisor of the"
@@ -266,7 +266,7 @@ def _cache_units(
         )
         raise InputError(msg)
     names, dense = np.unique(requests.hashes, return_inverse=True)
-    return requests.hash_offsets, dense.astype(np.int64), len(names), tokens // engine.block_size
+    return offsets, dense.astype(np.int64), len(names), tokens // engine.block_size
 
 
 def _rules(engine: Engine, blocks: int, unit_blocks: int) -> Rules:
