@@ -172,8 +172,8 @@ def test_a_label_or_detail_that_is_not_written_is_named() -> None:
 
 def test_a_pending_page_says_so_and_has_no_facts() -> None:
     words = read_page_text("deck", "zh").slide.labels
-    text = read_page_text("llm-stack", "zh").slide
-    page = Page(find_page("llm-stack"), text, Setting("zh", 0, "场景", words), {}, pending=True)
+    text = read_page_text("challenge", "zh").slide
+    page = Page(find_page("challenge"), text, Setting("zh", 0, "场景", words), {}, pending=True)
     assert words["not_yet_computed"] in page.html()
     assert page.record()["pending"] is True
     assert page.headline == text.title
