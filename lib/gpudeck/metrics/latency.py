@@ -41,7 +41,7 @@ def weighted_quantile(values: ArrayLike, counts: ArrayLike, share: float) -> flo
     InputError
         Shapes differ, a count is negative, nothing is counted, or the share is out of range.
 
-    >>> weighted_quantile([2.0, 1.0], [1, 3], 0.5)
+    >>> float(weighted_quantile([2.0, 1.0], [1, 3], 0.5))
     1.0
     """
     numbers, times = np.asarray(values, np.float64), np.asarray(counts, np.int64)

@@ -85,8 +85,8 @@ def padded_tokens(batches: Sequence[NDArray[np.int64]]) -> int:
 def equal_edges(lengths: NDArray[np.int64], buckets: int) -> tuple[int, ...]:
     """Return edges of buckets that hold equally many prompts each.
 
-    >>> equal_edges(np.array([1, 2, 3, 4]), 2)
-    (2, 4)
+    >>> equal_edges(np.array([1, 2, 3, 4, 5]), 2)
+    (3, 5)
     """
     shares = np.arange(1, buckets + 1) / buckets
     return tuple(map(int, np.unique(np.quantile(lengths, shares, method="higher"))))
