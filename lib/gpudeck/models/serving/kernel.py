@@ -511,7 +511,7 @@ def advance(  # noqa: PLR0915 - one loop
             prompts = rows.arrival[reps.queue[rep, whole[HEAD]]] <= decimal[NOW]
         if prompts and rules.policy == PAGED:
             tokens, chunks, work, completed = _fill(rules, rows, reps, rep, 0, done, True, waiting)
-        else:
+        elif prompts:
             _admit_given(rules, rows, reps, rep)
         if tokens == 0 and whole[DECODES] > 0:
             if rules.policy != CONTINUOUS and reps.phase[rep, (whole[D] + 1) % rules.block_size]:
