@@ -18,9 +18,9 @@ from gpudeck.interval import Interval, interval_of
 from gpudeck.metrics import Objectives, ServingMetrics, measure_serving
 from gpudeck.models.serving import Engine, Replica, RequestTable, ServingResult, simulate
 from gpudeck.models.serving.engine import Policy
-from gpudeck.rng import spawn_seeds
+from gpudeck.models.serving.service import plan_engine, plan_replica
 from gpudeck.scenario import Scenario
-from gpudeck.scenario.serving import read_serving_requests
+from gpudeck.scenario.serving import read_serving_runs
 
 # from what a plain server does to what is compared with it; one more step beyond
 STEPS = ("static", "dynamic", "continuous", "paged", "chunked", "fp8_cache")
@@ -186,14 +186,14 @@ def climb_steps(
     if not 0 < load_share < 1:
         msg = f"load_share is {load_share}; allowed is above 0 and below 1"
         raise InputError(msg)
-    waiting = [_arriving(table, 0.0) for table in tables]
+    waiting = [table.all_at_once() for table in tables]
     capacities, saturated = [], []
     for step in steps:
         results = [simulate(table, step.engine, step.replica) for table in waiting]
         capacities.append(np.array([len(r.finish_s) / r.makespan_s for r in results]))
         saturated.append(tuple(measure_serving(r, objectives, usd_per_gpu_h) for r in results))
     rate = load_share * min(float(capacity.mean()) for capacity in capacities)
-    arriving = [_arriving(table, _stretch(table, rate)) for table in tables]
+    arriving = [table.with_rate(rate) for table in tables]
     runs = []
     for step, capacity, full in zip(steps, capacities, saturated, strict=True):
         kept: tuple[ServingResult, ...] = ()
@@ -220,35 +220,12 @@ def run_stage4(scenario: Scenario, seed: int) -> ServingEffect:
         As in `climb_steps`, or the model does not fit the GPU.
     """
     serving = scenario.serving
-    tables = [
-        read_serving_requests(scenario, seed=own).take(slice(0, MOST_REQUESTS))
-        for own in spawn_seeds(seed, scenario.runs)
-    ]
-    replica = Replica(serving.gpu, serving.model, serving.tensor_parallel, serving.precision)
-    cached = None
-    if replica.kv_bytes_per_token > replace(replica, kv_precision="fp8").kv_bytes_per_token:
-        cached = Replica(
-            serving.gpu, serving.model, serving.tensor_parallel, serving.precision, "fp8"
-        )
-    engine = Engine(
-        "chunked",
-        max_batch=serving.max_batch,
-        chunk_tokens=serving.chunk_tokens,
-        block_size=serving.block_size,
-        step_overhead_s=serving.step_overhead_ms / 1000,
-    )
+    tables = read_serving_runs(scenario, MOST_REQUESTS, seed)
+    replica = plan_replica(serving)
+    cached: Replica | None = plan_replica(serving, "fp8")
+    if cached is not None and cached.kv_bytes_per_token >= replica.kv_bytes_per_token:
+        cached = None
+    engine = plan_engine(serving)
     objectives = Objectives(serving.ttft_objective_s, serving.tbt_objective_s)
     steps = serving_steps(replica, engine, cached)
     return climb_steps(tables, steps, objectives, scenario.cost.central_usd_per_gpu_h)
-
-
-def _stretch(table: RequestTable, rate_per_s: float) -> float:
-    """Return the factor on arrivals at which their mean rate is as told."""
-    span = float(np.ptp(table.arrival_s))
-    return (len(table.arrival_s) - 1) / (rate_per_s * span) if span > 0 else 0.0
-
-
-def _arriving(table: RequestTable, factor: float) -> RequestTable:
-    """Return the requests on a stretched axis of time from 0; with factor 0 all at once."""
-    arrival = (table.arrival_s - table.arrival_s.min()) * factor
-    return RequestTable(arrival, table.prompt_tokens, table.output_tokens)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from gpudeck.errors import InputError
-from gpudeck.rng import generator
+from gpudeck.rng import generator, spawn_seeds
 from gpudeck.scenario.schema import Scenario
 from gpudeck.workload.request import RequestTable
 from gpudeck.workload.request_log import read_requests
@@ -62,23 +62,31 @@ def _read_log(path: Path, _modified_ns: int) -> RequestTable:
 
 
 def read_serving_runs(
-    scenario: Scenario, runs: int, count: int, seed: int = 0
+    scenario: Scenario,
+    count: int,
+    seed: int = 0,
+    *,
+    runs: int | None = None,
+    rate_per_s: float | None = None,
 ) -> tuple[RequestTable, ...]:
-    """Return the first `count` requests of several runs, each with a seed of its own.
+    """Return the first requests of several runs, each with a seed of its own.
 
     Parameters
     ----------
-    scenario
+    scenario, rate_per_s
         As in `read_serving_requests`.
-    runs, count
-        Number of runs, and of requests in each at most.
+    count
+        Requests of a run at most.
     seed
-        Seed from which the runs' seeds are drawn.
+        Seed from which the runs' seeds are spawned.
+    runs
+        How many; the scenario's number of runs if not told.
 
     >>> from gpudeck.scenario import read_scenario
-    >>> [len(run) for run in read_serving_runs(read_scenario("default"), 2, 100)]
+    >>> [len(run) for run in read_serving_runs(read_scenario("default"), 100, runs=2)]
     [100, 100]
     """
-    draws = generator(seed, "serving", "runs").integers(0, 2**31, runs)
-    tables = [read_serving_requests(scenario, None, int(draw)) for draw in draws]
-    return tuple(table.take(np.arange(min(count, len(table)))) for table in tables)
+    seeds = spawn_seeds(seed, scenario.runs if runs is None else runs)
+    return tuple(
+        read_serving_requests(scenario, rate_per_s, own).take(slice(0, count)) for own in seeds
+    )

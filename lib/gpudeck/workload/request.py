@@ -120,6 +120,10 @@ class RequestTable:
         factor = self.rate_per_s / rate_per_s if len(self) > 1 else 1.0
         return self._at((self.arrival_s - start) * factor)
 
+    def all_at_once(self) -> Self:
+        """Return the same requests, all waiting from the start."""
+        return self._at(np.zeros(len(self)))
+
     def at_times(self, arrival_s: ArrayLike) -> Self:
         """Return the same requests at other times, shape (n,).
 

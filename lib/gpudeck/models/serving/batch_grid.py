@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gpudeck.models.serving.engine import Engine
-from gpudeck.models.serving.load_curve import ServingPlan
-from gpudeck.models.serving.replica import Replica
+from gpudeck.models.serving.service import plan_engine, plan_replica
 from gpudeck.models.serving.simulate import simulate
+from gpudeck.scenario.schema import Serving
 from gpudeck.workload.request import RequestTable
 
 # a grid of sixty runs in the time of one page
@@ -31,7 +30,7 @@ class BatchGrid:
 
 
 def batch_grid(
-    serving: ServingPlan,
+    serving: Serving,
     table: RequestTable,
     *,
     rates_per_s: Sequence[float] = (0.5, 1.0, 2.0, 4.0, 8.0),
@@ -55,10 +54,8 @@ def batch_grid(
         As in `simulate`.
     """
     few = table.take(np.arange(min(len(table), MOST_REQUESTS)))
-    replica = Replica(serving.gpu, serving.model, serving.tensor_parallel, serving.precision)
-    base = Engine(
-        "continuous", reservation="oracle", step_overhead_s=serving.step_overhead_ms / 1000
-    )
+    replica = plan_replica(serving)
+    base = replace(plan_engine(serving, "continuous"), reservation="oracle")
     dynamic, continuous = {}, {}
     for rate in rates_per_s:
         offered = few.with_rate(rate)

@@ -117,7 +117,7 @@ def study_buckets(
     padding: dict[int, list[float]] = {count: [] for count in buckets}
     tokens: dict[int, list[float]] = {count: [] for count in buckets}
     for table in tables[:SEEDS]:
-        waiting = RequestTable(np.zeros(len(table)), table.prompt_tokens, table.output_tokens)
+        waiting = table.all_at_once()
         for count in buckets:
             edges = equal_edges(table.prompt_tokens, count)
             run = simulate(waiting, replace(base, buckets=edges), replica)

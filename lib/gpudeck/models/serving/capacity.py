@@ -333,7 +333,7 @@ def _bisect(
         runs += 1
         return goal.are_met(run(unit.with_rate(rate)))
 
-    at_once = run(unit.at_times(np.zeros(len(unit))))
+    at_once = run(unit.all_at_once())
     saturated = len(unit) / at_once.makespan_s
     low, high = saturated * LOWEST, saturated * HIGHEST
     rate = saturated

@@ -16,7 +16,7 @@ from gpudeck.hardware.gpu import find_gpu
 from gpudeck.models.serving.engine import Engine
 from gpudeck.models.serving.power import IDLE_SHARE
 from gpudeck.models.serving.replica import Replica
-from gpudeck.models.serving.result import ServingResult
+from gpudeck.models.serving.result import RequestLatencies, ServingResult
 from gpudeck.models.serving.simulate import Router, simulate
 from gpudeck.workload.model import find_model
 from gpudeck.workload.request import RequestTable
@@ -26,8 +26,11 @@ LINK_LATENCY_S = 20e-6
 
 
 @dataclass(frozen=True)
-class DisaggregatedResult:
+class DisaggregatedResult(RequestLatencies):
     """A run of `simulate_disaggregated`. Per request in the order of its table, shape (n,).
+
+    The transfer of a cache comes after the first token: TTFT excludes it, TPOT and end-to-end
+    latency include it.
 
     Parameters
     ----------
@@ -62,22 +65,6 @@ class DisaggregatedResult:
     def gpus(self) -> int:
         """GPUs of both pools."""
         return self.prefill.gpus + self.decode.gpus
-
-    @property
-    def ttft_s(self) -> NDArray[np.float64]:
-        """Time to first token, queue included; the transfer comes after it and is not in it."""
-        return self.first_token_s - self.requests.arrival_s
-
-    @property
-    def e2e_s(self) -> NDArray[np.float64]:
-        """End-to-end latency, transfer included."""
-        return self.finish_s - self.requests.arrival_s
-
-    @property
-    def tpot_s(self) -> NDArray[np.float64]:
-        """Time per output token after the first, transfer included; NaN for a single token."""
-        later = np.where(self.requests.output_tokens > 1, self.requests.output_tokens - 1, np.nan)
-        return np.asarray((self.finish_s - self.first_token_s) / later)
 
     @property
     def preemptions(self) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gpudeck.errors import InputError
 from gpudeck.models.serving.disaggregation import DisaggregatedResult
+from gpudeck.models.serving.pooled import pooled_quantile
 from gpudeck.models.serving.result import ServingResult
 
 Served = ServingResult | DisaggregatedResult
@@ -93,13 +94,7 @@ def gap_percentile(result: Served, percentile: float = 99) -> float:
         The percentile is not above 0, or above 100.
     """
     require_percentile(percentile)
-    values, counts = result.gaps()
-    if len(values) == 0:
-        return 0.0
-    order = np.argsort(values)
-    below = np.cumsum(counts[order])
-    at = np.searchsorted(below, percentile / 100 * below[-1] * (1 - 1e-12))
-    return float(values[order[at]])
+    return float(pooled_quantile(*result.gaps(), percentile / 100))
 
 
 def ttft_percentile(result: Served, percentile: float = 99) -> float:

@@ -13,6 +13,7 @@ from gpudeck.fact import Fact, function_name, mean_fact
 from gpudeck.models.serving.engine import Engine
 from gpudeck.models.serving.memory_pool import LOAD as POOL_LOAD
 from gpudeck.models.serving.memory_pool import PoolUse, make_stream, pools_of, settled
+from gpudeck.models.serving.pooled import pooled_quantile
 from gpudeck.models.serving.replica import Replica
 from gpudeck.models.serving.result import ServingResult
 from gpudeck.models.serving.simulate import simulate
@@ -74,13 +75,7 @@ def gap_quantiles(run: ServingResult, share: ArrayLike = 0.99) -> NDArray[np.flo
 
     The smallest gap that at least this share of all gaps does not exceed; 0 without a gap.
     """
-    values, counts = run.gaps()
-    if not len(values):
-        return np.zeros(np.shape(share))
-    order = np.argsort(values)
-    upto = np.cumsum(counts[order])
-    at = np.searchsorted(upto, np.asarray(share) * upto[-1] * (1 - 1e-12))
-    return np.asarray(values[order][np.minimum(at, len(values) - 1)])
+    return pooled_quantile(*run.gaps(), share)
 
 
 def share_prefix(table: RequestTable, seed: int, block: int) -> RequestTable:
@@ -129,7 +124,7 @@ def turn_knobs(tables: Sequence[RequestTable], engine: Engine, replica: Replica)
 
 def serving_rate(table: RequestTable, engine: Engine, replica: Replica) -> float:
     """Return the requests a second that an engine serves when all of them wait."""
-    return len(table) / simulate(_waiting(table), engine, replica).makespan_s
+    return len(table) / simulate(table.all_at_once(), engine, replica).makespan_s
 
 
 def _settings(
@@ -161,20 +156,10 @@ def _settings(
     }, values
 
 
-def _waiting(table: RequestTable) -> RequestTable:
-    return RequestTable(
-        np.zeros(len(table)),
-        table.prompt_tokens,
-        table.output_tokens,
-        table.block_hashes,
-        table.block_tokens,
-    )
-
-
 def _measure(
     table: RequestTable, engine: Engine, replica: Replica, rate_s: float
 ) -> tuple[float, float, float]:
-    full = simulate(_waiting(table), engine, replica)
+    full = simulate(table.all_at_once(), engine, replica)
     run = simulate(table.with_rate(rate_s), engine, replica)
     return (
         float(table.output_tokens.sum() / full.makespan_s),

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gpudeck.errors import InputError
 from gpudeck.models.serving.engine import Adaptive, Engine
+from gpudeck.models.serving.pooled import pooled_quantile
 from gpudeck.models.serving.replica import Replica
 from gpudeck.models.serving.result import ServingResult
+from gpudeck.models.serving.service import plan_engine, plan_replica
 from gpudeck.models.serving.simulate import simulate
 from gpudeck.scenario import Scenario
+from gpudeck.scenario.schema import Serving
 from gpudeck.scenario.serving import read_serving_runs
 from gpudeck.workload.request import RequestTable
 
@@ -25,23 +27,8 @@ LOAD_SHARES = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 1.1, 1.3)
 TARGET_SHARE = 0.5
 # requests that a static batch waits for: an assumption, small enough to fill at low rates
 STATIC_BATCH = 8
-
-
 # requests of a run, and runs at most: each is served 32 times
 MOST_REQUESTS, MOST_RUNS = 400, 5
-
-
-class ServingPlan(Protocol):
-    """What a scenario's section `serving` tells of a replica, its engine and its objectives."""
-
-    gpu: str
-    model: str
-    tensor_parallel: int
-    precision: str
-    max_batch: int
-    step_overhead_ms: float
-    ttft_objective_s: float
-    tbt_objective_s: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,10 +59,10 @@ def read_load_runs(scenario: Scenario, seed: int = 0) -> tuple[RequestTable, ...
     seed
         Seed from which the runs' seeds are drawn.
     """
-    return read_serving_runs(scenario, min(scenario.runs, MOST_RUNS), MOST_REQUESTS, seed)
+    return read_serving_runs(scenario, MOST_REQUESTS, seed, runs=min(scenario.runs, MOST_RUNS))
 
 
-def study_load(serving: ServingPlan, tables: Sequence[RequestTable]) -> LoadCurve:
+def study_load(serving: Serving, tables: Sequence[RequestTable]) -> LoadCurve:
     """Sweep the load on the replica of a scenario.
 
     Parameters
@@ -90,12 +77,7 @@ def study_load(serving: ServingPlan, tables: Sequence[RequestTable]) -> LoadCurv
     InputError
         As in `sweep_load`.
     """
-    engine = Engine(
-        "continuous",
-        max_batch=serving.max_batch,
-        step_overhead_s=serving.step_overhead_ms / 1000,
-    )
-    replica = Replica(serving.gpu, serving.model, serving.tensor_parallel, serving.precision)
+    engine, replica = plan_engine(serving, "continuous"), plan_replica(serving)
     return sweep_load(tables, engine, replica, (serving.ttft_objective_s, serving.tbt_objective_s))
 
 
@@ -180,8 +162,7 @@ def sweep_load(
 
 def saturated_per_s(table: RequestTable, engine: Engine, replica: Replica) -> float:
     """Return the requests a second that are served when all of them wait at the start."""
-    waiting = table.at_times(np.zeros(len(table)))
-    return len(table) / simulate(waiting, engine, replica).makespan_s
+    return len(table) / simulate(table.all_at_once(), engine, replica).makespan_s
 
 
 def sustained_rate(
@@ -212,16 +193,3 @@ def sustained_rate(
     at = int(over[0])
     step = (1 - strain[at - 1]) / (strain[at] - strain[at - 1])
     return float(rates[at - 1] + step * (rates[at] - rates[at - 1]))
-
-
-def pooled_quantile(values: NDArray[np.float64], counts: NDArray[np.int64], share: float) -> float:
-    """Return a quantile of values that occur so many times each; 0 where there are none.
-
-    >>> pooled_quantile(np.array([3.0, 1.0]), np.array([1, 9]), 0.5)
-    1.0
-    """
-    if len(values) == 0 or counts.sum() == 0:
-        return 0.0
-    order = np.argsort(values)
-    seen = np.cumsum(counts[order])
-    return float(values[order][np.searchsorted(seen, share * seen[-1])])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from gpudeck.errors import InputError
 from gpudeck.fact import Fact, function_name
 from gpudeck.tables import read_table
+from gpudeck.workload.prefix import prefix_reuse
+from gpudeck.workload.request import RequestTable
 
 TRACE = "mooncake-conversation"
 
@@ -47,7 +50,9 @@ class PrefixHits:
         return held[-1]
 
 
-def count_hits(prompts: Sequence[Sequence[int]], capacity_blocks: int | None = None) -> list[int]:
+def count_hits(
+    prompts: Sequence[Sequence[Hashable]], capacity_blocks: int | None = None
+) -> list[int]:
     """Count the leading blocks of each prompt that are cached when it comes; all are then cached.
 
     The least recently used block goes first, and of one prompt's blocks the last before the first,
@@ -75,18 +80,20 @@ def count_hits(prompts: Sequence[Sequence[int]], capacity_blocks: int | None = N
     if capacity_blocks is not None and capacity_blocks < 1:
         msg = f"capacity_blocks is {capacity_blocks}; allowed is 1 or above, or None"
         raise InputError(msg)
-    cache: OrderedDict[int, None] = OrderedDict()
-    hits = []
-    for prompt in prompts:
-        found = 0
-        while found < len(prompt) and prompt[found] in cache:
-            found += 1
-        hits.append(found)
-        for block in reversed(prompt):
-            cache[block] = None
-            cache.move_to_end(block)
-        while capacity_blocks is not None and len(cache) > capacity_blocks:
-            cache.popitem(last=False)
+    # any hashable name will do: the cache takes whole numbers
+    names: dict[Hashable, int] = {}
+    blocks = [
+        np.array([names.setdefault(block, len(names)) for block in prompt], np.int64)
+        for prompt in prompts
+    ]
+    table = RequestTable(
+        np.arange(len(blocks), dtype=np.float64),
+        np.array([max(len(row), 1) for row in blocks], np.int64),
+        np.ones(len(blocks), np.int64),
+        blocks,
+        block_tokens=1,
+    )
+    hits: list[int] = prefix_reuse(table, capacity_blocks=capacity_blocks).hit_blocks.tolist()
     return hits
 
 

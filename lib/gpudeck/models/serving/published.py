@@ -9,15 +9,14 @@ import numpy as np
 
 from gpudeck.errors import InputError
 from gpudeck.models.serving.engine import Engine
+from gpudeck.models.serving.pooled import pooled_quantile
 from gpudeck.models.serving.published_load import (
     Lengths,
-    all_at_once,
     draw_requests,
     highest_rate,
     lengths_of_means,
     lengths_of_quantiles,
     saturated_tokens_s,
-    weighted_quantile,
 )
 from gpudeck.models.serving.replica import Replica
 from gpudeck.models.serving.simulate import simulate
@@ -64,7 +63,7 @@ def opt_run(policy: str, reservation: str, seed: int) -> tuple[float, float, flo
         max_length=2048,
         max_batch_tokens=2560,
     )
-    requests = all_at_once(draw_requests(SHAREGPT, COUNT, seed))
+    requests = draw_requests(SHAREGPT, COUNT, seed).all_at_once()
     result = simulate(requests, engine, replica)
     # without the tail, in which nothing waits any more
     full = result.end_s < 0.7 * result.makespan_s
@@ -99,7 +98,7 @@ def sarathi_gain(model: str, gpus: int, seed: int) -> float:
     def capacity(engine: Engine) -> float:
         def meets(load: RequestTable) -> bool:
             result = simulate(load, engine, replica)
-            gap = weighted_quantile(*result.gaps(), 0.99)
+            gap = float(pooled_quantile(*result.gaps(), 0.99))
             return gap <= objective_s and float(np.median(result.ttft_s)) <= 2 + objective_s
 
         return highest_rate(requests, meets, 20.0)
@@ -193,7 +192,7 @@ def cpu_run(seed: int) -> tuple[float, float]:
     replica = Replica("H100-SXM", "llama-3-8b")
     requests = draw_requests(SHAREGPT, 500, seed)
     new = Engine("paged")
-    busy = simulate(all_at_once(requests), Engine("paged", step_overhead_s=0.0), replica)
+    busy = simulate(requests.all_at_once(), Engine("paged", step_overhead_s=0.0), replica)
     step_s = busy.busy_s / busy.iterations
     old = Engine("paged", step_overhead_s=step_s * (1 / VLLM_BUSY_SHARE - 1))
     faster = saturated_tokens_s(requests, new, replica) / saturated_tokens_s(requests, old, replica)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gpudeck.models.serving.engine import Engine
 from gpudeck.models.serving.replica import Replica
@@ -81,15 +80,9 @@ def draw_requests(lengths: Lengths, count: int, seed: int = 0) -> RequestTable:
     return RequestTable(arrival, prompt, output)
 
 
-def all_at_once(requests: RequestTable) -> RequestTable:
-    """Return the same requests, all waiting from the start."""
-    zero = np.zeros(len(requests.arrival_s))
-    return RequestTable(zero, requests.prompt_tokens, requests.output_tokens)
-
-
 def saturated_tokens_s(requests: RequestTable, engine: Engine, replica: Replica) -> float:
     """Output tokens a second when all requests wait from the start."""
-    result = simulate(all_at_once(requests), engine, replica)
+    result = simulate(requests.all_at_once(), engine, replica)
     return float(requests.output_tokens.sum() / result.makespan_s)
 
 
@@ -119,16 +112,3 @@ def highest_rate(
         else:
             high = middle
     return low
-
-
-def weighted_quantile(
-    values: NDArray[np.float64], counts: NDArray[np.int64], share: float
-) -> float:
-    """Quantile of values that each stand for a number of equal ones.
-
-    >>> weighted_quantile(np.array([3.0, 1.0]), np.array([1, 99]), 0.5)
-    1.0
-    """
-    order = np.argsort(values)
-    reached = np.cumsum(counts[order])
-    return float(values[order][np.searchsorted(reached, share * reached[-1])])

@@ -28,8 +28,32 @@ class Segments:
     replica: NDArray[np.int32]
 
 
+class RequestLatencies:
+    """Latencies that follow from when each request came, and when its first and last token did."""
+
+    requests: RequestTable
+    first_token_s: NDArray[np.float64]
+    finish_s: NDArray[np.float64]
+
+    @property
+    def ttft_s(self) -> NDArray[np.float64]:
+        """Time to first token: first token − arrival, queue included."""
+        return self.first_token_s - self.requests.arrival_s
+
+    @property
+    def e2e_s(self) -> NDArray[np.float64]:
+        """End-to-end latency: finish − arrival."""
+        return self.finish_s - self.requests.arrival_s
+
+    @property
+    def tpot_s(self) -> NDArray[np.float64]:
+        """Time per output token after the first, one value a request; NaN for a single token."""
+        later = np.where(self.requests.output_tokens > 1, self.requests.output_tokens - 1, np.nan)
+        return np.asarray((self.finish_s - self.first_token_s) / later)
+
+
 @dataclass(frozen=True)
-class ServingResult:
+class ServingResult(RequestLatencies):
     """A run of `simulate`. Per request in the order of its table, shape (n,); per iteration, (i,).
 
     Parameters
@@ -77,22 +101,6 @@ class ServingResult:
     def gpus(self) -> int:
         """GPUs of all replicas."""
         return self.replicas * self.replica.tensor_parallel
-
-    @property
-    def ttft_s(self) -> NDArray[np.float64]:
-        """Time to first token: first token − arrival, queue included."""
-        return self.first_token_s - self.requests.arrival_s
-
-    @property
-    def e2e_s(self) -> NDArray[np.float64]:
-        """End-to-end latency: finish − arrival."""
-        return self.finish_s - self.requests.arrival_s
-
-    @property
-    def tpot_s(self) -> NDArray[np.float64]:
-        """Time per output token after the first, one value a request; NaN for a single token."""
-        later = np.where(self.requests.output_tokens > 1, self.requests.output_tokens - 1, np.nan)
-        return np.asarray((self.finish_s - self.first_token_s) / later)
 
     @property
     def iteration_requests(self) -> NDArray[np.int32]:

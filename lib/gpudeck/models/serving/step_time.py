@@ -144,8 +144,7 @@ class StepTime:
             Chunks in the step.
         """
         work = prompts * chunk * (context + chunk / 2)
-        attention = prompts * self.prefill_chunk_s + work * self.prefill_work_s
-        return self.tokens_s(prompts * chunk) + self.sampling_s(prompts) + attention
+        return float(self.at(tokens=prompts * chunk, sampling=prompts, chunks=prompts, work=work))
 
     def decode_s(self, requests: int, context: float) -> float:
         """Return the seconds of a step in which requests of equal context decode a token each.
@@ -163,9 +162,8 @@ class StepTime:
         """
         if requests == 0:
             return 0.0
-        attention = self.decode_step_s + requests * self.decode_request_s
-        attention += requests * context * self.decode_token_s
-        return self.tokens_s(requests) + self.sampling_s(requests) + attention
+        inside = requests * context
+        return float(self.at(tokens=requests, sampling=requests, decodes=requests, context=inside))
 
     def tokens_s(self, tokens: int) -> float:
         """Return the token-wise seconds, by the last slope beyond the table."""

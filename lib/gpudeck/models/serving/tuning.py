@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from gpudeck.models.serving.engine import Engine
 from gpudeck.models.serving.replica import Replica
-from gpudeck.rng import spawn_seeds
+from gpudeck.models.serving.service import plan_engine, plan_replica
 from gpudeck.scenario import Scenario
-from gpudeck.scenario.serving import read_serving_requests
+from gpudeck.scenario.serving import read_serving_runs
 from gpudeck.workload.request import RequestTable
 
 # enough for a 99th percentile of gaps (tens of thousands) in the time of one page
@@ -36,22 +36,5 @@ def read_tuning(scenario: Scenario, seed: int = 0) -> Tuning:
     seed
         Seed of all draws.
     """
-    serving = scenario.serving
-    tables = []
-    for drawn in spawn_seeds(seed, scenario.runs):
-        whole = read_serving_requests(scenario, RATE_PER_S, drawn)
-        tables.append(whole.take(slice(0, REQUESTS)))
-    engine = Engine(
-        "chunked",
-        max_batch=serving.max_batch,
-        chunk_tokens=serving.chunk_tokens,
-        block_size=serving.block_size,
-        step_overhead_s=serving.step_overhead_ms / 1e3,
-    )
-    replica = Replica(
-        serving.gpu,
-        serving.model,
-        serving.tensor_parallel,
-        serving.precision,
-    )
-    return Tuning(tuple(tables), engine, replica)
+    tables = read_serving_runs(scenario, REQUESTS, seed, rate_per_s=RATE_PER_S)
+    return Tuning(tables, plan_engine(scenario.serving), plan_replica(scenario.serving))

@@ -8,11 +8,11 @@ from gpudeck.models.serving import Engine, Replica, RequestTable
 from gpudeck.models.serving.load_curve import (
     ENGINES,
     batching_engines,
-    pooled_quantile,
     sustained_rate,
     sweep_load,
 )
 from gpudeck.models.serving.load_curve_report import report_load
+from gpudeck.models.serving.pooled import pooled_quantile
 
 RATES = np.array([1.0, 2.0, 4.0])
 

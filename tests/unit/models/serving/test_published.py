@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from gpudeck.errors import InputError
+from gpudeck.models.serving.pooled import pooled_quantile
 from gpudeck.models.serving.published import compute_published
 from gpudeck.models.serving.published_load import (
     draw_requests,
     highest_rate,
     lengths_of_means,
     lengths_of_quantiles,
-    weighted_quantile,
 )
 from gpudeck.tables import Row, read_table
 
@@ -70,4 +70,4 @@ def test_weighted_quantile_is_that_of_the_repeated_values() -> None:
     values, counts = np.array([5.0, 1.0, 3.0]), np.array([2, 5, 3])
     plain = np.sort(np.repeat(values, counts))
     for share in (0.1, 0.5, 0.6, 0.9):
-        assert weighted_quantile(values, counts, share) == plain[int(np.ceil(share * 10)) - 1]
+        assert pooled_quantile(values, counts, share) == plain[int(np.ceil(share * 10)) - 1]
