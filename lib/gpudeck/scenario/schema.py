@@ -419,6 +419,43 @@ class Serving(Section):
     )
 
 
+class Training(Section):
+    """A large model in training on many GPUs: pages 15, 18, 21, 24 and 25."""
+
+    model: FileName = Field(description="language model: an id of data/models.csv")
+    gpu: FileName = Field(description="GPU that it is trained on: an id of data/gpus.csv")
+    gpus: int = Field(ge=1, le=1_000_000, description="GPUs of the job")
+    gpus_per_node: int = Field(
+        ge=1, le=72, description="GPUs of a node, joined by NVLink; a divisor of the job's GPUs"
+    )
+    link: FileName = Field(
+        description="network of the job, one port for each GPU: an id of data/network.csv"
+    )
+    precision: Literal["fp32", "tf32", "bf16", "fp8"] = Field(
+        description="numbers in which matrices are multiplied"
+    )
+    sequence_tokens: int = Field(ge=128, le=1_048_576, description="tokens of a sequence")
+    batch_tokens: int = Field(
+        ge=128, le=1_000_000_000, description="tokens of one step, over all GPUs"
+    )
+    total_tokens: float = Field(gt=0, le=1e15, description="tokens of the whole run")
+
+
+def _check_training(training: Training) -> Training:
+    if training.gpus % training.gpus_per_node:
+        reason = (
+            f"has {training.gpus} gpus, which {training.gpus_per_node} gpus_per_node do not divide"
+        )
+        raise _refusal(reason)
+    if training.batch_tokens % training.sequence_tokens:
+        reason = (
+            f"has {training.batch_tokens} batch_tokens, which {training.sequence_tokens} "
+            "sequence_tokens do not divide"
+        )
+        raise _refusal(reason)
+    return training
+
+
 class Tenant(Section):
     """One user of the shared fleet."""
 
@@ -487,6 +524,9 @@ class Scenario(Section):
     fairness: Fairness = Field(description="borrowing and reclaim among tenants: page 13")
     queue: Queue = Field(description="the jobs that wait for whole GPUs: page 12")
     serving: Serving = Field(description="a language model in service: pages 11, 19, 20 and 22")
+    training: Annotated[Training, AfterValidator(_check_training)] = Field(
+        description="a large model in training: pages 15, 18, 21, 24 and 25"
+    )
     tenants: Annotated[tuple[Tenant, ...], AfterValidator(_check_tenants)] = Field(
         strict=False,
         min_length=1,
