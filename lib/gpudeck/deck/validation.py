@@ -12,6 +12,7 @@ from gpudeck.models.scheduling.published import compute_published as compute_pac
 from gpudeck.models.serving.published import NOTES as SERVING_NOTES
 from gpudeck.models.serving.published import compute_published as compute_serving
 from gpudeck.models.sharing.gpu.published import compute_published as compute_sharing
+from gpudeck.models.storage.loader.published import compute_published as compute_loader
 from gpudeck.tables import Row, read_table
 
 Compute = Callable[[Sequence[Row]], dict[str, float]]
@@ -21,6 +22,7 @@ MODELS: dict[str, Compute] = {
     "packing": compute_packing,
     "sharing": compute_sharing,
     "serving": compute_serving,
+    "loader": compute_loader,
 }
 # why a row may not be met, by model and id
 NOTES: dict[str, Mapping[str, str]] = {"serving": SERVING_NOTES}
