@@ -456,6 +456,23 @@ def _check_training(training: Training) -> Training:
     return training
 
 
+class Loading(Section):
+    """What a data-hungry training job reads: page 18."""
+
+    workload: FileName = Field(description="what is read: an id of data/training_inputs.csv")
+    gpus: int = Field(
+        ge=1, le=10_000, description="GPUs that read, each batches of its own, and step together"
+    )
+    gpus_per_node: int = Field(ge=1, le=72, description="of these, GPUs of one node")
+    workers: int = Field(
+        ge=1, le=256, description="processes of each GPU that read and decode, in turn"
+    )
+    prefetch: int = Field(
+        ge=1, le=64, description="batches that each of them may have under way or ready"
+    )
+    steps: int = Field(ge=60, le=100_000, description="steps of a run, the first 50 are warm-up")
+
+
 class Tenant(Section):
     """One user of the shared fleet."""
 
@@ -527,6 +544,7 @@ class Scenario(Section):
     training: Annotated[Training, AfterValidator(_check_training)] = Field(
         description="a large model in training: pages 15, 18, 21, 24 and 25"
     )
+    loading: Loading = Field(description="what a data-hungry training job reads: page 18")
     tenants: Annotated[tuple[Tenant, ...], AfterValidator(_check_tenants)] = Field(
         strict=False,
         min_length=1,

@@ -64,12 +64,15 @@ class Loader:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoaderResult:
-    """A run of the pipeline; seconds, shape (steps,), but ready_s (gpus, steps).
+    """A run of the pipeline; begin_s and end_s of shape (steps,), the others (gpus, steps).
 
-    The first `warm_up` steps, in which the buffer fills, are in no total.
+    `read_s` is how long each batch took over the link, `read_end_s` when the last byte was there,
+    `ready_s` when it was decoded too. The first `warm_up` steps, in which the buffer fills, are in no total.
     """
 
     batch_bytes: NDArray[np.float64]
+    read_s: NDArray[np.float64]
+    read_end_s: NDArray[np.float64]
     ready_s: NDArray[np.float64]
     begin_s: NDArray[np.float64]
     end_s: NDArray[np.float64]
@@ -173,10 +176,11 @@ def simulate_loader(
     batches = np.maximum(drawn, SMALLEST_BATCH * job.batch_bytes)
     decode_s = loader.decode_s * batches / job.batch_bytes
     compute_s = np.full(steps, job.compute_s)
+    read_s = batches / bytes_s
     times = run_pipeline(
-        batches / bytes_s, decode_s, compute_s, loader.latency_s, loader.workers, loader.slots
+        read_s, decode_s, compute_s, loader.latency_s, loader.workers, loader.slots
     )
-    return LoaderResult(batches, *times, warm_up)
+    return LoaderResult(batches, read_s, *times, warm_up)
 
 
 def _checked(gpu_gb_s: float) -> float:
