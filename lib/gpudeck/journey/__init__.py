@@ -16,6 +16,8 @@ from gpudeck.journey.stage2 import (
     run_stage2,
 )
 from gpudeck.journey.stage2_report import report_stage2
+from gpudeck.journey.stage3 import DataPathEffect, run_stage3
+from gpudeck.journey.stage3_report import report_stage3
 from gpudeck.journey.stage4 import ServingEffect, run_stage4
 from gpudeck.journey.stage4_report import report_stage4
 from gpudeck.journey.use_grid import UseGrid, report_use, use_grid
@@ -23,6 +25,7 @@ from gpudeck.journey.waterfall import PARTS, Waterfall, attribute_day
 
 __all__ = [
     "PARTS",
+    "DataPathEffect",
     "GrainDemand",
     "OrchestrationEffect",
     "Run",
@@ -41,6 +44,7 @@ __all__ = [
     "report_sized",
     "report_stage1",
     "report_stage2",
+    "report_stage3",
     "report_stage4",
     "report_use",
     "report_utilisation",
@@ -48,6 +52,7 @@ __all__ = [
     "run_days",
     "run_stage1",
     "run_stage2",
+    "run_stage3",
     "run_stage4",
     "size_pods",
     "snapshot_hour",

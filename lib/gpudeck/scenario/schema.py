@@ -471,6 +471,92 @@ class Loading(Section):
         ge=1, le=64, description="batches that each of them may have under way or ready"
     )
     steps: int = Field(ge=60, le=100_000, description="steps of a run, the first 50 are warm-up")
+class StorageSystem(Section):
+    """The file system of the training job, and storage inside its nodes: pages 16 to 18."""
+
+    oss_count: int = Field(ge=1, le=10_000, description="object storage servers (OSS)")
+    osts_per_oss: int = Field(
+        ge=1, le=64, description="object storage targets (OST) of each server"
+    )
+    ost_read_gb_s: float = Field(
+        gt=0, le=1000, description="what one OST, a group of drives, reads, in GB/s"
+    )
+    ost_write_gb_s: float = Field(gt=0, le=1000, description="what one OST writes, in GB/s")
+    oss_ports: int = Field(ge=1, le=64, description="network ports of a storage server")
+    mdt_count: int = Field(
+        ge=1, le=256, description="metadata targets (MDT), one on each metadata server"
+    )
+    stripe_count: int = Field(
+        ge=1, le=2000, description="OSTs over which a file is striped; at most all OSTs"
+    )
+    client_ports: int = Field(
+        ge=1, le=64, description="network ports of a training node that carry files"
+    )
+    link: FileName = Field(
+        description="kind of port, of servers and clients: an id of data/network.csv"
+    )
+    protocol: Literal["o2ib", "tcp"] = Field(
+        description="driver of Lustre's network (LNet): o2ib, RDMA over InfiniBand or RoCE, or tcp"
+    )
+    open_ms: float = Field(
+        gt=0,
+        le=10_000,
+        description="time of one open() by a client, in ms; 2.3 was measured on a mounted Lustre",
+    )
+    rpcs_in_flight: int = Field(
+        ge=1,
+        le=512,
+        description="metadata requests that a client has under way at once to one MDT; Lustre's "
+        "default is 8",
+    )
+    threads_per_client: int = Field(
+        ge=1,
+        le=10_000,
+        description="threads of a training node that open and read files at once: its data-loader "
+        "workers; an assumption",
+    )
+    small_file_kib: float = Field(
+        gt=0, le=1e9, description="size of a small file, in KiB, as in a folder of pictures"
+    )
+    drives_per_node: int = Field(ge=1, le=128, description="NVMe drives of a training node")
+    drive_gb_s: float = Field(gt=0, le=100, description="what one drive reads, in GB/s")
+    drive_iops: float = Field(
+        gt=0, le=1e8, description="random reads of 4 KiB that one drive serves in a second"
+    )
+    drive_latency_us: float = Field(
+        ge=0, le=100_000, description="time until a drive answers a small read, in microseconds"
+    )
+    pcie: FileName = Field(
+        description="link from a switch to a GPU and to the CPU: an id of data/network.csv"
+    )
+    pcie_switches: int = Field(
+        ge=1,
+        le=64,
+        description="PCIe switches of a node, each with one such link to the CPUs and at least "
+        "one to a GPU",
+    )
+    memory_gb_s: float = Field(
+        gt=0,
+        le=10_000,
+        description="bandwidth of a node's host memory, reads and writes together, in GB/s; an "
+        "assumption",
+    )
+    copy_gb_s: float = Field(
+        gt=0,
+        le=1000,
+        description="what one core copies from memory to memory, in GB/s; an assumption",
+    )
+
+
+def _check_storage(storage: StorageSystem) -> StorageSystem:
+    osts = storage.oss_count * storage.osts_per_oss
+    if storage.stripe_count > osts:
+        reason = (
+            f"has stripe_count {storage.stripe_count} with {osts} OSTs (oss_count times "
+            "osts_per_oss); allowed is at most as many stripes as OSTs"
+        )
+        raise _refusal(reason)
+    return storage
 
 
 class Tenant(Section):
@@ -545,6 +631,9 @@ class Scenario(Section):
         description="a large model in training: pages 15, 18, 21, 24 and 25"
     )
     loading: Loading = Field(description="what a data-hungry training job reads: page 18")
+    storage: Annotated[StorageSystem, AfterValidator(_check_storage)] = Field(
+        description="the parallel file system and the drives of its nodes: pages 16 to 18"
+    )
     tenants: Annotated[tuple[Tenant, ...], AfterValidator(_check_tenants)] = Field(
         strict=False,
         min_length=1,
