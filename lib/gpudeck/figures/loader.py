@@ -24,7 +24,7 @@ from gpudeck.interval import band_of
 from gpudeck.models.storage.loader import LoaderResult
 from gpudeck.models.storage.loader.sweep import BandwidthSweep
 
-STEPS = 9  # of each run on the timeline
+STEPS = 3  # of the slower run on the timeline
 
 
 def draw_pipelines(runs: tuple[LoaderResult, LoaderResult], page: Captioned) -> str:

@@ -13,13 +13,12 @@ from gpudeck.models.storage.loader.sweep import SUPPLY, LoaderGrid
 def loader_what_if(grid: LoaderGrid, page: Captioned) -> WhatIf:
     """Return the explorer of utilisation over the supply of bandwidth, beside the closed form."""
     x = 100 * SUPPLY
-    exact = int(np.argmin(abs(SUPPLY - 1)))
 
     def look_up(gpus: int, workers: int, prefetch: int) -> State:
         curve = grid.found[gpus, prefetch, workers]
-        lost = 100 * (grid.bound[exact] - curve[exact])
+        lost = 100 * (grid.bound[grid.exact] - curve[grid.exact])
         words = {
-            "utilisation": readable(100 * float(curve[exact]), "%", page.lang, 0),
+            "utilisation": readable(100 * float(curve[grid.exact]), "%", page.lang, 0),
             "lost": readable(float(lost), "point", page.lang, 0),
         }
         return State(x, 100 * np.array([grid.bound, curve]), words)

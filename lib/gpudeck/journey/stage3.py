@@ -40,7 +40,7 @@ MEASURES = {
     "utilisation": "%",
     "read_gb_s": "GB/s",
     "batch_s": "s",
-    "cores": "1",
+    "cores_per_gb_s": "1",
 }
 PARTS = ("server", "network", "host")
 REQUEST_BYTES = 2.0**20  # a read is cut into requests of this size
@@ -79,7 +79,7 @@ class PathRuns:
     path: DataPath
     runs: tuple[LoaderResult, ...]
 
-    def values(self, measure: str, nodes: int) -> NDArray[np.float64]:
+    def values(self, measure: str) -> NDArray[np.float64]:
         """Return a measure of `MEASURES` of each run, shape (runs,)."""
         if measure == "utilisation":
             return np.array([100 * run.utilisation for run in self.runs])
@@ -87,8 +87,9 @@ class PathRuns:
             return np.array([100 * (1 - run.utilisation) for run in self.runs])
         if measure == "batch_s":
             return np.array([run.read_s.mean() + self.path.latency_s for run in self.runs])
-        read_gb_s = np.array([run.read_gb_s for run in self.runs])
-        return read_gb_s if measure == "read_gb_s" else read_gb_s / nodes * self.path.cores_per_gb_s
+        if measure == "cores_per_gb_s":
+            return np.full(len(self.runs), self.path.cores_per_gb_s)
+        return np.array([run.read_gb_s for run in self.runs])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,6 +99,16 @@ class DataPathEffect:
     steps: tuple[PathRuns, ...]
     job: TrainingInput
     loading: Loading
+
+    @property
+    def loader(self) -> Loader:
+        """Readers and buffer of each GPU."""
+        return Loader(self.loading.workers, self.loading.prefetch)
+
+    @property
+    def first_runs(self) -> tuple[LoaderResult, LoaderResult]:
+        """The run of the first seed, before and after."""
+        return self.find("before").runs[0], self.find("after").runs[0]
 
     @property
     def nodes(self) -> int:
@@ -129,7 +140,7 @@ class DataPathEffect:
         if measure not in MEASURES:
             msg = f"measure is {measure!r}; allowed are {', '.join(MEASURES)}"
             raise InputError(msg)
-        return self.find(name).values(measure, self.nodes)
+        return self.find(name).values(measure)
 
     def gain(self, measure: str) -> NDArray[np.float64]:
         """Return after less before, paired by seed, shape (runs,)."""
@@ -166,9 +177,7 @@ def run_stage3(scenario: Scenario, seed: int) -> DataPathEffect:
         path = lay_path(name, scenario.storage, loading)
         loader = Loader(loading.workers, loading.prefetch, path.latency_s)
         runs = tuple(
-            simulate_loader(
-                job, loader, path.gpu_gb_s, own, gpus=loading.gpus, steps=loading.steps
-            )
+            simulate_loader(job, loader, path.gpu_gb_s, own, gpus=loading.gpus, steps=loading.steps)
             for own in seeds
         )
         steps.append(PathRuns(path, runs))

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from gpudeck.fact import Fact, function_name, mean_fact
 from gpudeck.journey.stage3 import MEASURES, PARTS, DataPathEffect, run_stage3
-from gpudeck.models.storage.loader.sweep import BandwidthSweep, sweep_bandwidth
+from gpudeck.models.storage.loader.sweep import (
+    BandwidthSweep,
+    LoaderGrid,
+    fill_grid,
+    sweep_bandwidth,
+)
 from gpudeck.tables import read_table
 from gpudeck.units import convert
 
 MODEL = "model:input pipeline"
-_DECIMALS = {"batch_s": None, "cores": None}
+_DECIMALS = {"batch_s": None, "cores_per_gb_s": 2}
 
 
 def report_stage3(effect: DataPathEffect) -> tuple[Fact, ...]:
@@ -58,7 +63,7 @@ def _settings(effect: DataPathEffect, by: str) -> tuple[Fact, ...]:
         ("prefetch", loading.prefetch, "count"),
         ("runs", len(effect.steps[0].runs), "count"),
     )
-    facts = [Fact(key, value, unit, "scenario", MODEL, by) for key, value, unit in chosen]
+    facts = [Fact(key, value, unit, "simulated", MODEL, by) for key, value, unit in chosen]
     batch_gb = convert(job.batch_bytes, "B", "GB")
     spread_pct = 100 * job.batch_sd_bytes / job.batch_bytes
     return (
@@ -91,6 +96,27 @@ def report_sweep(sweep: BandwidthSweep) -> tuple[Fact, ...]:
         mean_fact("alone", 100 * sweep.alone[:, exact], "%", MODEL, by),
         mean_fact("together", 100 * sweep.together[:, exact], "%", MODEL, by),
         _computed("bound", 100 * float(sweep.bound[exact]), "%", by),
+    )
+
+
+def report_grid(grid: LoaderGrid) -> tuple[Fact, ...]:
+    """Return the utilisation at exactly the bandwidth needed, with most GPUs and least buffer.
+
+    Parameters
+    ----------
+    grid : LoaderGrid
+        From `fill_grid`.
+
+    Returns
+    -------
+    tuple of Fact
+        `harshest` (%), and `harshest_gpus` that step together there.
+    """
+    by = function_name(fill_grid)
+    value = 100 * float(grid.found[grid.harshest][grid.exact])
+    return (
+        Fact("harshest", value, "%", "simulated", MODEL, by, decimals=0),
+        Fact("harshest_gpus", grid.harshest[0], "GPU", "simulated", MODEL, by),
     )
 
 

@@ -471,6 +471,8 @@ class Loading(Section):
         ge=1, le=64, description="batches that each of them may have under way or ready"
     )
     steps: int = Field(ge=60, le=100_000, description="steps of a run, the first 50 are warm-up")
+
+
 class StorageSystem(Section):
     """The file system of the training job, and storage inside its nodes: pages 16 to 18."""
 

@@ -67,7 +67,8 @@ class LoaderResult:
     """A run of the pipeline; begin_s and end_s of shape (steps,), the others (gpus, steps).
 
     `read_s` is how long each batch took over the link, `read_end_s` when the last byte was there,
-    `ready_s` when it was decoded too. The first `warm_up` steps, in which the buffer fills, are in no total.
+    `ready_s` when it was decoded too. The first `warm_up` steps, in which the buffer fills, are in
+    no total.
     """
 
     batch_bytes: NDArray[np.float64]

@@ -75,6 +75,16 @@ class LoaderGrid:
     found: dict[tuple[int, int, int], NDArray[np.float64]]
     bound: NDArray[np.float64]
 
+    @property
+    def harshest(self) -> tuple[int, int, int]:
+        """Key of `found` with the most GPUs and the least buffer."""
+        return self.gpus[-1], self.prefetch[0], self.workers[0]
+
+    @property
+    def exact(self) -> int:
+        """Index of the point at which the supply is what the job needs."""
+        return int(abs(SUPPLY - 1).argmin())
+
 
 def fill_grid(
     job: TrainingInput,
