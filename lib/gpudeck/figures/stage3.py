@@ -89,7 +89,7 @@ def draw_steps(effect: DataPathEffect, page: Captioned) -> str:
         text = format_quantity(supply, "GB/s", page.lang)
         supplies.annotate(
             f"{text}  {page.label(step.path.limit)}",
-            (supply, row),
+            (supply if enough else effect.job.need_gb_s, row),
             (8, 0),
             textcoords="offset points",
             va="center",

@@ -24,7 +24,16 @@ SUFFIXES = (".yaml", ".yml")
 _TABLES: tuple[KeyPath, ...] = (("fleet", "node_types"), ("cluster", "pods"))
 _TRACE: KeyPath = ("cluster", "trace")
 _LOG: KeyPath = ("serving", "trace")
-_IDS: dict[KeyPath, str] = {("serving", "model"): "models", ("serving", "gpu"): "gpus"}
+_IDS: dict[KeyPath, str] = {
+    ("serving", "model"): "models",
+    ("serving", "gpu"): "gpus",
+    ("training", "model"): "models",
+    ("training", "gpu"): "gpus",
+    ("training", "link"): "network",
+    ("loading", "workload"): "training_inputs",
+    ("storage", "link"): "network",
+    ("storage", "pcie"): "network",
+}
 
 
 def list_scenarios() -> list[str]:
@@ -67,7 +76,8 @@ def read_scenario(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Sc
     except ValidationError as error:
         raise InputError(_explain(error, document, changed)) from error
     _check_files(scenario, document, changed)
-    _check_serving(scenario, document, changed)
+    _check_ids(scenario, document, changed)
+    _check_log(scenario, document, changed)
     return scenario
 
 
@@ -236,15 +246,19 @@ def _check_files(scenario: Scenario, document: Document, changed: dict[KeyPath, 
             raise InputError(msg)
 
 
-def _check_serving(scenario: Scenario, document: Document, changed: dict[KeyPath, str]) -> None:
+def _check_ids(scenario: Scenario, document: Document, changed: dict[KeyPath, str]) -> None:
     for field, table in _IDS.items():
-        told, ids = getattr(scenario.serving, str(field[1])), read_table(table).ids
+        told = getattr(getattr(scenario, str(field[0])), str(field[1]))
+        ids = read_table(table).ids
         if told not in ids:
             msg = (
                 f"{_place(field, document, changed)}: {_dotted(field)} is {describe(told)}"
                 f"{_near(told, ids)}; allowed is an id of data/{table}.csv"
             )
             raise InputError(msg)
+
+
+def _check_log(scenario: Scenario, document: Document, changed: dict[KeyPath, str]) -> None:
     log = scenario.serving.trace
     if log is not None and not Path(log).is_file():
         msg = (

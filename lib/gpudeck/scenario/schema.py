@@ -561,6 +561,15 @@ def _check_storage(storage: StorageSystem) -> StorageSystem:
     return storage
 
 
+def _check_loading(loading: Loading) -> Loading:
+    if loading.gpus % loading.gpus_per_node:
+        reason = (
+            f"has {loading.gpus} gpus, which {loading.gpus_per_node} gpus_per_node do not divide"
+        )
+        raise _refusal(reason)
+    return loading
+
+
 class Tenant(Section):
     """One user of the shared fleet."""
 
@@ -632,7 +641,9 @@ class Scenario(Section):
     training: Annotated[Training, AfterValidator(_check_training)] = Field(
         description="a large model in training: pages 15, 18, 21, 24 and 25"
     )
-    loading: Loading = Field(description="what a data-hungry training job reads: page 18")
+    loading: Annotated[Loading, AfterValidator(_check_loading)] = Field(
+        description="what a data-hungry training job reads: page 18"
+    )
     storage: Annotated[StorageSystem, AfterValidator(_check_storage)] = Field(
         description="the parallel file system and the drives of its nodes: pages 16 to 18"
     )
