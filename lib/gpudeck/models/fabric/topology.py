@@ -11,6 +11,7 @@ from gpudeck.models.fabric.checks import positive, whole
 
 HOST_KINDS = frozenset({"host", "gpu"})
 SWITCH_KINDS = ("leaf", "aggregation", "spine")
+DRAWN_K, DRAWN_NODES, DRAWN_SPINES = 4, 4, 4  # what a slide has room for
 Graph = Any  # networkx.Graph: its stubs differ between versions
 
 
@@ -200,6 +201,24 @@ def rail_optimised(nodes: int, gpus_per_node: int, spines: int) -> Topology:
     return Topology(f"{name} network of {nodes} nodes", graph)
 
 
+def drawn_fat_tree() -> Topology:
+    """Return the fat tree that the deck draws: all of its parts, few of each."""
+    return fat_tree(DRAWN_K)
+
+
+def drawn_rails(gpus_per_node: int, spines: int = DRAWN_SPINES) -> Topology:
+    """Return the rail-optimised network that the deck draws: some nodes of at most eight GPUs.
+
+    Parameters
+    ----------
+    gpus_per_node
+        GPUs of a node of the scenario, 1 or more.
+    spines
+        Switches above the rails; 0 for a rail-only network.
+    """
+    return rail_optimised(DRAWN_NODES, min(8, gpus_per_node), spines)
+
+
 def count_fat_tree(k: int, tiers: int = 3, oversubscription: float = 1.0) -> Counts:
     """Count a fat tree by its closed form.
 
@@ -232,31 +251,22 @@ def count_fat_tree(k: int, tiers: int = 3, oversubscription: float = 1.0) -> Cou
     return Counts(hosts, switches, tiers * hosts, hosts / 2 / ratio)
 
 
-def find_fat_tree(hosts: int, ports: int) -> tuple[int, Counts]:
-    """Return the tiers of the smallest fat tree of a kind of switch that joins so many hosts.
-
-    Parameters
-    ----------
-    hosts
-        Ports of hosts to join, 1 or more.
-    ports
-        Ports of a switch, even.
+def smallest_fat_tree(hosts: int) -> int:
+    """Return the ports k of the smallest three-tier fat tree for so many hosts: k³/4 or more.
 
     Raises
     ------
     InputError
-        Even three tiers join fewer, or a number is out of range.
+        No whole number of hosts, or none.
 
-    >>> find_fat_tree(1024, 64)
-    (2, Counts(hosts=2048, switches=96, links=4096, bisection=1024.0))
+    >>> smallest_fat_tree(1024), smallest_fat_tree(1025)
+    (16, 18)
     """
     whole("hosts", hosts)
-    for tiers in (2, 3):
-        counts = count_fat_tree(ports, tiers)
-        if counts.hosts >= hosts:
-            return tiers, counts
-    msg = f"hosts is {hosts}; three tiers of {ports}-port switches join {counts.hosts} at most"
-    raise InputError(msg)
+    k = 2
+    while k**3 // 4 < hosts:
+        k += 2
+    return k
 
 
 def _half(field: str, k: int) -> int:
