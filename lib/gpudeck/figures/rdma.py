@@ -29,6 +29,7 @@ from gpudeck.figures.style import (
     text_colour,
     tint,
 )
+from gpudeck.figures.validation import Compared
 from gpudeck.interval import interval_of
 from gpudeck.models.fabric.loss import LossStudy
 from gpudeck.models.fabric.study import (
@@ -39,7 +40,7 @@ from gpudeck.models.fabric.study import (
     ScaleStudy,
     TransportStudy,
 )
-from gpudeck.units import format_quantity
+from gpudeck.units import format_number, format_quantity
 
 # colour, dash of a line, hatch of a bar
 TRANSPORT_STYLE = {
@@ -49,10 +50,20 @@ TRANSPORT_STYLE = {
 }
 _NODE_STYLE = {
     "A100-80G-SXM": ("A100", SERIES[0].colour, "--"),
-    "H100-SXM": ("H100", USEFUL, "-"),
+    "H100-SXM": ("H100, H200", USEFUL, "-"),
     "B200": ("B200", SERIES[5].colour, (0, (3, 2))),
 }
 _MEASURED_BYTES = 2.0**29
+_MEASURED_CLUSTER = (32, 2.0**33)  # GPUs, bytes
+FIT_ROWS = (
+    "all_reduce",
+    "all_gather",
+    "reduce_scatter",
+    "all_to_all",
+    "counts",
+    "sizes",
+    "version",
+)
 _BYTE_STEPS = ((1, "B"), (2**10, "KiB"), (2**20, "MiB"), (2**30, "GiB"))
 
 
@@ -216,14 +227,7 @@ def draw_collectives(
         )
     measured = [float(facts[f"published_{n}"].value) for n in ("a100", "h100", "h200", "b200")]
     left.plot([_MEASURED_BYTES] * len(measured), measured, "o", color=MEASURED, markersize=8)
-    left.annotate(
-        page.label("measured"),
-        (_MEASURED_BYTES, measured[-1]),
-        (-10, 6),
-        textcoords="offset points",
-        ha="right",
-        color=MEASURED,
-    )
+    left.text(0.02, 0.93, page.label("measured"), transform=left.transAxes, color=MEASURED)
     _byte_axis(left, nodes.size_bytes)
     left.set_ylim(0, 1.12 * top)
     name_axes(left, page.label("size"), page.label("bus"))
@@ -232,6 +236,10 @@ def draw_collectives(
     for (size, time), colour in zip(scale.time_s.items(), styles, strict=False):
         right.plot(scale.gpus, 1e3 * time, color=colour, marker="o", linewidth=2.5)
         ends.append(LineEnd(scale.gpus[-1], 1e3 * float(time[-1]), write_bytes(size), colour, 700))
+    ranks, size = _MEASURED_CLUSTER
+    bus = float(facts["measured"].value)
+    time_ms = size * 2 * (ranks - 1) / ranks / bus * 1e-6
+    right.plot([ranks], [time_ms], "o", color=MEASURED, markersize=9, zorder=5)
     right.set(xscale="log", yscale="log")
     _count_axis(right, scale.gpus)
     _decade_axis(right)
@@ -244,14 +252,6 @@ def draw_choices(scale: ScaleStudy, page: Captioned) -> str:
     """Draw which algorithm and protocol is fastest, a row for each number of GPUs."""
     figure = new_figure(page.slot.width_px, page.slot.height_px)
     axes = figure.subplots()
-    colours = dict(
-        zip(
-            ("ring", "tree", "nvls", "nvls-tree"),
-            (WAITING, SERIES[2].colour, USEFUL, SERIES[0].colour),
-            strict=True,
-        )
-    )
-    strength = {"ll": 0.18, "ll128": 0.38, "simple": 0.6}
     for row in range(len(scale.gpus)):
         names = [of[row] for of in scale.best]
         start = 0
@@ -259,15 +259,12 @@ def draw_choices(scale: ScaleStudy, page: Captioned) -> str:
             if place < len(names) and names[place] == names[start]:
                 continue
             name = names[start]
-            kind, _, protocol = name.rpartition("-")
-            plain = name in colours
-            fill = colours[name] if plain else colours[kind]
             axes.barh(
                 row,
                 place - start,
                 0.9,
                 left=start - 0.5,
-                color=tint(fill, 0.6 if plain else strength[protocol]),
+                color=_choice_colour(name),
                 edgecolor=PAPER,
                 linewidth=2,
             )
@@ -277,7 +274,7 @@ def draw_choices(scale: ScaleStudy, page: Captioned) -> str:
                 page.label(name.replace("-", "_")),
                 ha="center",
                 va="center",
-                fontsize=17,
+                fontsize=16,
                 color="#000000",
             )
             start = place
@@ -288,6 +285,16 @@ def draw_choices(scale: ScaleStudy, page: Captioned) -> str:
     axes.grid(visible=False)
     name_axes(axes, page.label("size"), page.label("gpus"))
     return svg_text(figure, page.key, page.title, page.alt)
+
+
+def _choice_colour(name: str) -> str:
+    """Return the colour of an algorithm, the stronger the more of the bandwidth it uses."""
+    plain = {"nvls": tint(USEFUL, 0.6), "nvls-tree": tint(SERIES[0].colour, 0.6)}
+    if name in plain:
+        return plain[name]
+    kind, _, protocol = name.partition("-")
+    colour = {"ring": WAITING, "tree": SERIES[2].colour}[kind]
+    return tint(colour, {"ll": 0.18, "ll128": 0.38, "simple": 0.6}[protocol])
 
 
 def draw_ratios(study: RatioStudy, facts: Mapping[str, Fact], page: Captioned) -> str:
@@ -304,6 +311,20 @@ def draw_ratios(study: RatioStudy, facts: Mapping[str, Fact], page: Captioned) -
             LineEnd(float(study.ratio[-1]), float(times[-1]), page.label(name), colour, 700)
         )
     ratio = float(facts["ratio"].value)
+    for name, times, place in (
+        ("flat_x", study.flat_s, (12, -16)),
+        ("split_x", study.pods_s, (12, 14)),
+    ):
+        at = int(abs(study.ratio - ratio).argmin())
+        axes.annotate(
+            format_quantity(float(facts[name].value), "x", page.lang),
+            (ratio, float(times[at])),
+            place,
+            textcoords="offset points",
+            fontsize=20,
+            fontweight=700,
+            va="center",
+        )
     axes.axvline(ratio, color=MEASURED, linewidth=1.5, linestyle=":")
     axes.annotate(
         page.label("llama"),
@@ -324,20 +345,35 @@ def draw_ratios(study: RatioStudy, facts: Mapping[str, Fact], page: Captioned) -
     return svg_text(figure, page.key, page.title, page.alt)
 
 
-def draw_fit(facts: Mapping[str, Fact], page: Captioned, operations: Sequence[str]) -> str:
-    """Set the residuals of each operation in a table, in percent."""
-    columns = [
-        f"{gpu}_{told}" for gpu in ("a100", "h100") for told in ("median", "worst", "all_worst")
-    ]
+def draw_fit(facts: Mapping[str, Fact], page: Captioned) -> str:
+    """Set the residuals in a table, in percent; a dash where nothing was measured."""
+    columns = [f"{gpu}_{told}" for gpu in ("a100", "h100") for told in ("median", "worst")]
     header = [page.label("operation"), *(page.label(name) for name in columns)]
     rows = []
-    for operation in operations:
+    for name in FIT_ROWS:
         cells = []
-        for name in columns:
-            gpu, _, told = name.partition("_")
-            cells.append(f"{float(facts[f'{gpu}_{operation}_{told}'].value):.1f} %")
-        rows.append((page.label(operation), *cells))
+        for column in columns:
+            gpu, _, told = column.partition("_")
+            fact = facts.get(f"{gpu}_{name}_{told}")
+            cells.append(f"{float(fact.value):.1f}%" if fact else "–")
+        rows.append((page.label(name), *cells))
     return table_sheet(page.title, header, rows, marked=0)
+
+
+def draw_published(results: Sequence[Compared], page: Captioned) -> str:
+    """Set published and computed bus bandwidths side by side; what is missed is marked."""
+    rows = []
+    for result in results:
+        decimals = 0 if result.published >= 10 else 1
+        published, tolerance, computed, error = (
+            format_number(value, page.lang, decimals=decimals)
+            for value in (result.published, result.tolerance, result.computed, result.error)
+        )
+        verdict = page.label("met" if result.ok else "missed")
+        rows.append((page.label(result.id), f"{published} ± {tolerance}", computed, error, verdict))
+    header = [page.label(n) for n in ("what", "published", "computed", "error", "verdict")]
+    missed = next((row for row, result in enumerate(results) if not result.ok), None)
+    return table_sheet(page.title, header, rows, marked=missed)
 
 
 def _draw_ranges(

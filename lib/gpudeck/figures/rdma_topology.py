@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from itertools import pairwise
 
 import networkx as nx
@@ -14,6 +15,7 @@ from gpudeck.figures.shapes import TONES, Canvas
 from gpudeck.figures.style import INK, MUTED, PANEL, PAPER, RULE, SERIES, USEFUL, WASTE, tint
 from gpudeck.models.fabric.topology import Topology
 
+_GPU_PX = 22
 _NAME_PX = 150  # room at the left for the name of a row
 _ROWS = ("spine", "aggregation", "leaf", "host")
 _WIRE = "#9AA5B1"
@@ -33,12 +35,11 @@ def draw_fat_tree(topology: Topology, page: Captioned) -> str:
             places[name] = (_NAME_PX + step * (index + 0.5), 24 + row * pitch)
     hosts = topology.of_kind("host")
     way = nx.shortest_path(topology.graph, hosts[0], hosts[-1])
-    marked = {frozenset(pair) for pair in pairwise(way)}
-    _draw_pods(canvas, topology, places, pitch)
-    _draw_wires(canvas, topology, places, marked)
+    _draw_pods(canvas, topology, places)
+    _draw_wires(canvas, topology, places, _pairs(way))
     for kind in _ROWS:
         for name in topology.of_kind(kind):
-            _draw_vertex(canvas, places[name], kind, on_way=name in way)
+            _draw_vertex(canvas, places[name], kind, USEFUL if name in way else "")
     for row, kind in enumerate(_ROWS):
         y = 24 + row * pitch
         canvas.text(0, y - 11, page.label(kind), 18, weight=700)
@@ -49,51 +50,70 @@ def draw_fat_tree(topology: Topology, page: Captioned) -> str:
 
 
 def draw_rails(topology: Topology, page: Captioned) -> str:
-    """Draw nodes, rails and spines, with a way on one rail and one between rails over NVLink."""
+    """Draw nodes, rails and spines: a way on one rail, and one that changes rails over NVLink."""
     width, height = page.slot.width_px, page.slot.height_px
     canvas = Canvas(width, height)
-    leaves, spines = topology.of_kind("leaf"), topology.of_kind("spine")
-    switches = topology.of_kind("nvswitch")
-    places: dict[str, Point] = {}
-    room = width - _NAME_PX
-    for names, y in ((spines, 24.0), (leaves, 0.40 * height)):
-        step = room / len(names)
-        places |= {n: (_NAME_PX + step * (i + 0.5), y) for i, n in enumerate(names)}
-    node_step = room / len(switches)
-    gpu_y, node_top = 0.80 * height, 0.80 * height - 26
-    for index, switch in enumerate(switches):
-        left = _NAME_PX + node_step * index + 8
-        fellows = [n for n in topology.graph[switch] if topology.graph.nodes[n]["kind"] == "gpu"]
-        step = (node_step - 16) / len(fellows)
-        places |= {n: (left + step * (i + 0.5), gpu_y) for i, n in enumerate(fellows)}
-        places[switch] = (left + (node_step - 16) / 2, height - 26)
-        canvas.rect(
-            Box(left, node_top, node_step - 16, height - node_top - 2), PANEL, RULE, radius_px=12
-        )
-    gpus, rail = topology.of_kind("gpu"), min(2, len(leaves) - 1)
-    same = nx.shortest_path(topology.graph, f"gpu-0-{rail}", f"gpu-{len(switches) - 1}-{rail}")
-    marked = {frozenset(pair) for pair in pairwise(same)}
-    _draw_wires(canvas, topology, places, marked, skip="nvlink")
-    for name in (*spines, *leaves):
-        _draw_vertex(canvas, places[name], "leaf", on_way=name in same)
+    leaves, gpus = topology.of_kind("leaf"), topology.of_kind("gpu")
+    places = _place_rails(topology, width, height)
+    step = (width - _NAME_PX) / len(topology.of_kind("nvswitch"))
+    for switch in topology.of_kind("nvswitch"):
+        x, y = places[switch]
+        panel = Box(x - step / 2 + 8, y - 98, step - 16, 122)
+        canvas.rect(panel, PANEL, RULE, radius_px=12)
+        for name in topology.graph[switch]:
+            canvas.line(places[name], (places[name][0], y - 14), _WIRE, 1.25)
+    rail, last = min(2, len(leaves) - 1), gpus[-1].split("-")[1]
+    same = [f"gpu-0-{rail}", leaves[rail], f"gpu-{last}-{rail}"]
+    source, turn = f"gpu-0-{len(leaves) - 1}", f"gpu-0-{max(0, len(leaves) - 3)}"
+    across = [turn, *nx.shortest_path(topology.graph, turn, turn.replace("-0-", f"-{last}-"))[1:]]
+    tops = {name: (x, y - _GPU_PX / 2) for name, (x, y) in places.items() if name in gpus}
+    _draw_wires(canvas, topology, places | tops, _pairs(same), skip="nvlink", other=_pairs(across))
+    _draw_turn(canvas, places[source], places[turn], places["nvswitch-0"][1])
+    for name in (*topology.of_kind("spine"), *leaves):
+        colour = USEFUL if name in same else _OTHER if name in across else ""
+        _draw_vertex(canvas, places[name], "leaf", colour)
     for name in gpus:
         x, y = places[name]
-        canvas.gpu(x - 11, y - 11, 22, stroke=USEFUL if name in same else INK)
-        if name in same:
-            canvas.rect(Box(x - 11, y - 11, 22, 22), USEFUL, radius_px=2)
-    for switch in switches:
+        colour = USEFUL if name in same else _OTHER if name in (source, *across) else PAPER
+        box = Box(x - _GPU_PX / 2, y - _GPU_PX / 2, _GPU_PX, _GPU_PX)
+        canvas.rect(box, colour, INK, radius_px=2)
+    for switch in topology.of_kind("nvswitch"):
         x, y = places[switch]
-        box = Box(x - node_step / 2 + 20, y - 14, node_step - 40, 28)
-        canvas.rect(box, PAPER, TONES["plain"][1], radius_px=6)
+        canvas.rect(Box(x - step / 2 + 20, y - 14, step - 40, 28), PAPER, "#6E7781", radius_px=6)
         canvas.text(x, y, page.label("nvswitch"), anchor="middle")
-    for y, name in (
-        (24.0, "spine"),
-        (0.40 * height, "leaf"),
-        (gpu_y, "gpu"),
-    ):
+    for name, example in (("spine", "spine-0"), ("leaf", leaves[0]), ("gpu", gpus[0])):
+        y = places[example][1]
         canvas.text(0, y - 11, page.label(name), 18, weight=700)
         canvas.text(0, y + 11, page.label(f"{name}_detail"), colour=MUTED)
     return canvas.svg(page.key, page.title, page.alt)
+
+
+def _place_rails(topology: Topology, width: float, height: float) -> dict[str, Point]:
+    """Return the middle of every vertex: spines above leaves above the GPUs of each node."""
+    places: dict[str, Point] = {}
+    room = width - _NAME_PX
+    for kind, y in (("spine", 24.0), ("leaf", 0.36 * height), ("nvswitch", height - 26)):
+        names = topology.of_kind(kind)
+        step = room / len(names)
+        places |= {n: (_NAME_PX + step * (i + 0.5), y) for i, n in enumerate(names)}
+    switches = topology.of_kind("nvswitch")
+    node = room / len(switches) - 16
+    for switch in switches:
+        left = places[switch][0] - node / 2
+        fellows = list(topology.graph[switch])
+        step = node / len(fellows)
+        places |= {n: (left + step * (i + 0.5), height - 104) for i, n in enumerate(fellows)}
+    return places
+
+
+def _draw_turn(canvas: Canvas, source: Point, turn: Point, y: float) -> None:
+    """Draw the way of a message down to the NVSwitch and up to a GPU of another rail."""
+    for x, top in (source, turn):
+        canvas.line((x, top), (x, y - 14), _OTHER, 4, dashed=True)
+
+
+def _pairs(way: list[str]) -> set[frozenset[str]]:
+    return {frozenset(pair) for pair in pairwise(way)}
 
 
 def draw_roce_stack(page: Captioned) -> str:
@@ -102,38 +122,60 @@ def draw_roce_stack(page: Captioned) -> str:
     blocks = [
         Block("send_nccl", words("nccl"), 0, 0, words("nccl_detail")),
         Block("send_verbs", words("verbs"), 0, 1, words("verbs_detail")),
-        Block("send_card", words("sender"), 0, 2, words("sender_detail"), rows=2, tone="useful"),
-        Block("pfc", words("pfc"), 1, 0, words("pfc_detail"), tone="waste"),
-        Block("ecn", words("ecn"), 1, 1, words("ecn_detail"), tone="useful"),
-        Block("queue", words("queue"), 1, 2, words("queue_detail"), tone="waiting"),
-        Block("control", words("control"), 1, 3, words("control_detail")),
+        Block("send_card", words("sender"), 0, 2, words("sender_detail"), rows=3, tone="useful"),
+        Block(
+            "buffer",
+            words("buffer"),
+            1,
+            0,
+            rows=2,
+            kind="node",
+            tone="plain",
+            content=lambda canvas, room: _draw_buffer(canvas, room, page),
+        ),
+        Block("pfc", words("pfc"), 1, 2, words("pfc_detail"), tone="waste"),
+        Block("queue", words("ecn"), 1, 3, words("ecn_detail"), tone="useful"),
+        Block("control", words("control"), 1, 4, words("control_detail")),
         Block("get_nccl", words("nccl"), 2, 0, words("nccl_detail")),
         Block("get_verbs", words("verbs"), 2, 1, words("verbs_detail")),
-        Block("get_card", words("receiver"), 2, 2, words("receiver_detail"), rows=2, tone="useful"),
+        Block("get_card", words("receiver"), 2, 2, words("receiver_detail"), rows=3, tone="useful"),
     ]
     groups = [
         Group(words("host_a"), ("send_nccl", "send_verbs", "send_card")),
-        Group(words("switch"), ("ecn", "pfc", "queue", "control")),
+        Group(words("switch"), ("buffer", "pfc", "queue", "control")),
         Group(words("host_b"), ("get_nccl", "get_verbs", "get_card")),
     ]
     edges = [
         Edge("send_nccl", "send_verbs", exit="bottom", enter="top"),
         Edge("send_verbs", "send_card", exit="bottom", enter="top"),
+        Edge("pfc", "send_card", words("pause"), colour=WASTE, dashed=True, exit="left"),
         Edge("send_card", "queue", words("data"), 6, USEFUL, exit="right", enter="left"),
         Edge("queue", "get_card", words("marked"), 6, USEFUL, exit="right", enter="left"),
-        Edge("get_card", "get_verbs", exit="top", enter="bottom"),
-        Edge("get_verbs", "get_nccl", exit="top", enter="bottom"),
-        Edge("ecn", "queue", exit="bottom", enter="top", colour=USEFUL),
         Edge("get_card", "control", words("cnp"), colour=USEFUL, dashed=True, exit="left"),
         Edge("control", "send_card", words("cnp"), colour=USEFUL, dashed=True, exit="left"),
-        Edge("pfc", "send_card", words("pause"), colour=WASTE, dashed=True, exit="left"),
+        Edge("get_card", "get_verbs", exit="top", enter="bottom"),
+        Edge("get_verbs", "get_nccl", exit="top", enter="bottom"),
     ]
     return architecture(
-        blocks, edges, groups, **describe(page), gutter_x_px=150, gutter_y_px=26, margin_px=4
+        blocks, edges, groups, **describe(page), gutter_x_px=150, gutter_y_px=20, margin_px=4
     )
 
 
-def _draw_pods(canvas: Canvas, topology: Topology, places: dict[str, Point], pitch: float) -> None:
+def _draw_buffer(canvas: Canvas, room: Box, page: Captioned) -> None:
+    """Draw a queue that fills from the left, past the low threshold and short of the high one."""
+    bar = Box(room.x, room.y + 26, room.width, room.height - 52)
+    low, full, high = (bar.x + share * bar.width for share in (0.35, 0.5, 0.8))
+    canvas.rect(bar, PAPER)
+    canvas.rect(Box(bar.x, bar.y, full - bar.x, bar.height), tint(USEFUL, 0.55))
+    canvas.rect(Box(high, bar.y, bar.right - high, bar.height), tint(WASTE, 0.2))
+    for x, colour in ((low, USEFUL), (high, WASTE)):
+        canvas.line((x, bar.y - 4), (x, bar.bottom + 4), colour, 3, dashed=True)
+    canvas.rect(bar, stroke="#6E7781")
+    canvas.label(low, bar.y - 16, page.label("low"), colour=USEFUL)
+    canvas.label(high, bar.bottom + 16, page.label("high"), colour=WASTE)
+
+
+def _draw_pods(canvas: Canvas, topology: Topology, places: dict[str, Point]) -> None:
     """Draw a panel behind the leaves, aggregation switches and hosts of each pod."""
     pods: dict[int, list[Point]] = {}
     for name in topology.of_kind("aggregation", "host"):
@@ -150,20 +192,25 @@ def _draw_wires(
     canvas: Canvas,
     topology: Topology,
     places: dict[str, Point],
-    marked: set[frozenset[str]],
+    marked: AbstractSet[frozenset[str]],
     skip: str = "",
+    other: AbstractSet[frozenset[str]] = frozenset(),
 ) -> None:
-    """Draw every link, those of a way last and in colour."""
+    """Draw every link, those of a way last and in colour, those of another way dashed."""
     wires = [(a, b) for a, b, told in topology.graph.edges(data=True) if told["kind"] != skip]
-    for a, b in sorted(wires, key=lambda pair: frozenset(pair) in marked):
-        on_way = frozenset((a, b)) in marked
-        canvas.line(places[a], places[b], USEFUL if on_way else _WIRE, 4 if on_way else 1.25)
+    for a, b in sorted(wires, key=lambda pair: frozenset(pair) in marked | other):
+        if frozenset((a, b)) in marked:
+            canvas.line(places[a], places[b], USEFUL, 4)
+        elif frozenset((a, b)) in other:
+            canvas.line(places[a], places[b], _OTHER, 4, dashed=True)
+        else:
+            canvas.line(places[a], places[b], _WIRE, 1.25)
 
 
-def _draw_vertex(canvas: Canvas, place: Point, kind: str, *, on_way: bool) -> None:
-    """Draw a switch as a flat box, a host as a rounded one; filled on the way."""
+def _draw_vertex(canvas: Canvas, place: Point, kind: str, colour: str = "") -> None:
+    """Draw a switch as a flat box, a host as a rounded one; filled where a way passes."""
     x, y = place
     width, height, radius = (32, 24, 8) if kind == "host" else (44, 20, 3)
-    stroke = USEFUL if on_way else TONES["plain"][1]
-    fill = USEFUL if on_way else PAPER if kind != "host" else tint(USEFUL, 0.1)
-    canvas.rect(Box(x - width / 2, y - height / 2, width, height), fill, stroke, radius_px=radius)
+    fill = colour or (PAPER if kind != "host" else tint(USEFUL, 0.1))
+    box = Box(x - width / 2, y - height / 2, width, height)
+    canvas.rect(box, fill, colour or TONES["plain"][1], radius_px=radius)

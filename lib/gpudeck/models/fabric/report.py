@@ -73,7 +73,7 @@ def report_transports(study: TransportStudy) -> tuple[Fact, ...]:
         _scenario("nodes", job.ranks, "node"),
         _scenario("gpus_per_node", job.gpus_per_node, "GPU"),
         _row_fact("core_rate", "transport", "tcp", "core_gbit_s"),
-        _row_fact("cores_per_port", "transport", "tcp", "cores_per_port"),
+        _assumed("cores_per_port", "tcp", "cores_per_port"),
         _row_fact("card", "transport", "infiniband", "efficiency"),
     ]
     return tuple(facts)
@@ -129,13 +129,13 @@ def report_fat_tree(topology: Topology, job_gpus: int) -> tuple[Fact, ...]:
         _computed(
             "hops", topology.hops(hosts[0], hosts[-1]), "count", function_name(Topology.hops)
         ),
-        _computed("large_hosts", large.hosts, "count", function_name(count_fat_tree)),
+        _computed("large_hosts", float(large.hosts), "count", function_name(count_fat_tree)),
         _computed("large_switches", large.switches, "count", function_name(count_fat_tree)),
         _row_fact("published_hosts", "published/fabric", "hosts@fat-tree-48", "target"),
         _scenario("job_gpus", job_gpus, "GPU"),
         _computed("job_k", needed, "count", tree),
-        _computed("job_switches", counted.switches, "count", tree),
-        _computed("job_hosts", counted.hosts, "count", tree),
+        _computed("job_switches", float(counted.switches), "count", tree),
+        _computed("job_hosts", float(counted.hosts), "count", tree),
     )
 
 
@@ -267,7 +267,7 @@ def report_nodes(nodes: NodeStudy, scale: ScaleStudy) -> tuple[Fact, ...]:
         _computed("small_growth", float(small[-1] / small[0]), "x", grown),
         _computed("large_growth", float(large[-1] / large[0]), "x", grown),
         _computed("first_gpus", scale.gpus[0], "GPU", grown),
-        _computed("most_gpus", scale.gpus[-1], "GPU", grown),
+        _computed("most_gpus", float(scale.gpus[-1]), "GPU", grown),
         _row_fact("measured", "published/fabric", "busbw@h100-32-ndr", "target"),
     ]
     return tuple(facts)
@@ -299,8 +299,8 @@ def report_ratios(study: RatioStudy) -> tuple[Fact, ...]:
         _computed("full", full, "s", by),
         _computed("flat", flat, "s", by),
         _computed("split", split, "s", by),
-        _computed("flat_x", flat / full if full else 1.0, "x", by, decimals=1),
-        _computed("split_x", split / full if full else 1.0, "x", by, decimals=2),
+        _computed("flat_x", flat / full if full else 1.0, "x", by),
+        _computed("split_x", split / full if full else 1.0, "x", by),
         _computed("pods", study.pods, "count", by),
         _row_fact("ratio", "network", "Llama-3-cluster", "pod_oversubscription"),
         _row_fact("pod_gpus", "network", "Llama-3-cluster", "pod_gpus"),
@@ -311,26 +311,21 @@ def report_ratios(study: RatioStudy) -> tuple[Fact, ...]:
 def report_fit(gpus: Sequence[str] = ("A100-80G-SXM", "H100-SXM")) -> tuple[Fact, ...]:
     """Return the residuals of NCCL's lines in %, as the fit found them.
 
-    Facts `<a100|h100>_<operation>_<median|worst>` of eight GPUs, and `_all_worst` of all counts.
+    Facts `<a100|h100>_<row>_<median|worst>`: the rows are the operations on eight GPUs, and of the
+    all-reduce `counts` (2, 4 and 8 GPUs), `sizes` (sizes left out of a fit) and, on H100, `version`
+    (another NCCL than the fitted one).
     """
     facts = []
     for gpu in gpus:
-        short = gpu.split("-")[0].lower()
-        for operation in OPERATIONS:
-            for told, attribute in (
-                ("median", "error_8_gpus_median"),
-                ("worst", "error_8_gpus_worst"),
-                ("all_worst", "error_worst"),
-            ):
-                facts.append(
-                    _row_fact(
-                        f"{short}_{operation}_{told}",
-                        "nccl_fit",
-                        f"{gpu}/{operation}",
-                        attribute,
-                        decimals=1,
-                    )
-                )
+        rows = {operation: (operation, "error_8_gpus") for operation in OPERATIONS}
+        rows |= {"counts": ("all_reduce", "error"), "sizes": ("all_reduce", "unseen_error")}
+        if "H100" in gpu:
+            rows["version"] = ("all_reduce", "error_nccl_2_29_2")
+        for name, (operation, attribute) in rows.items():
+            for told in ("median", "worst"):
+                key = f"{gpu.split('-')[0].lower()}_{name}_{told}"
+                row_id = f"{gpu}/{operation}"
+                facts.append(_row_fact(key, "nccl_fit", row_id, f"{attribute}_{told}", decimals=1))
     return tuple(facts)
 
 
@@ -372,6 +367,12 @@ def _computed(key: str, value: float, unit: str, by: str, *, decimals: int | Non
 def _scenario(key: str, value: float | str, unit: str) -> Fact:
     decimals = None if isinstance(value, str) else 0
     return Fact(key, value, unit, "scenario", MODEL, function_name(read_job), decimals=decimals)
+
+
+def _assumed(key: str, row_id: str, attribute: str) -> Fact:
+    """Return an assumption of this model: its range is in the table, and no source has it."""
+    row = read_table("transport").row(row_id, attribute)
+    return _computed(key, row.number, row.unit, function_name(find_transport))
 
 
 def _row_fact(

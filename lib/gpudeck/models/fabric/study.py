@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 TRANSPORTS = ("tcp", "rocev2", "infiniband")
 _BOUNDED = ("latency_us", "efficiency", "message_us", "cores_per_port")
 MESSAGE_BYTES = 2.0 ** np.arange(6, 31)
-SYNC_BYTES = 2.0 ** np.arange(10, 35)
+SYNC_BYTES = 2.0 ** np.arange(10, 38)
 GPU_COUNTS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
 RATIOS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)
 
@@ -202,7 +202,7 @@ def study_messages(port_gb_s: float) -> MessageStudy:
 
 
 def study_scale(
-    job: FabricJob, sizes: tuple[float, ...] = (2.0**20, 2.0**26, 2.0**30, 2.0**34)
+    job: FabricJob, sizes: tuple[float, ...] = (2.0**20, 2.0**26, 2.0**30, 2.0**33)
 ) -> ScaleStudy:
     """Compute an all-reduce over whole nodes by number of GPUs, and which algorithm is fastest.
 
