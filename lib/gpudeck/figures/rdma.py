@@ -237,8 +237,8 @@ def draw_collectives(
         right.plot(scale.gpus, 1e3 * time, color=colour, marker="o", linewidth=2.5)
         ends.append(LineEnd(scale.gpus[-1], 1e3 * float(time[-1]), write_bytes(size), colour, 700))
     ranks, size = _MEASURED_CLUSTER
-    bus = float(facts["measured"].value)
-    time_ms = size * 2 * (ranks - 1) / ranks / bus * 1e-6
+    measured_gb_s = float(facts["measured"].value)
+    time_ms = size * 2 * (ranks - 1) / ranks / measured_gb_s * 1e-6
     right.plot([ranks], [time_ms], "o", color=MEASURED, markersize=9, zorder=5)
     right.set(xscale="log", yscale="log")
     _count_axis(right, scale.gpus)

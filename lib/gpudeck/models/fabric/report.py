@@ -317,7 +317,7 @@ def report_fit(gpus: Sequence[str] = ("A100-80G-SXM", "H100-SXM")) -> tuple[Fact
     """
     facts = []
     for gpu in gpus:
-        rows = {operation: (operation, "error_8_gpus") for operation in OPERATIONS}
+        rows: dict[str, tuple[str, str]] = {name: (name, "error_8_gpus") for name in OPERATIONS}
         rows |= {"counts": ("all_reduce", "error"), "sizes": ("all_reduce", "unseen_error")}
         if "H100" in gpu:
             rows["version"] = ("all_reduce", "error_nccl_2_29_2")

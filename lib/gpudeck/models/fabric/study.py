@@ -1,6 +1,7 @@
 """What page 15 computes: transports, sizes, scales, algorithms and oversubscription."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,8 @@ from gpudeck.models.fabric.protocol import (
 Floats = NDArray[np.float64]
 TRANSPORTS = ("tcp", "rocev2", "infiniband")
 _BOUNDED = ("latency_us", "efficiency", "message_us", "cores_per_port")
-MESSAGE_BYTES = 2.0 ** np.arange(6, 31)
-SYNC_BYTES = 2.0 ** np.arange(10, 38)
+MESSAGE_BYTES: Floats = np.exp2(np.arange(6, 31))
+SYNC_BYTES: Floats = np.exp2(np.arange(10, 38))
 GPU_COUNTS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
 RATIOS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)
 
@@ -129,18 +130,17 @@ def transport_range(transport_id: str) -> dict[str, Transport]:
     30.0
     """
     told = find_transport(transport_id)
-    ends: dict[str, dict[str, float]] = {"low": {}, "high": {}}
+    slow, fast = told, told
     for name in _BOUNDED:
         row = told.rows.get(name)
         if row is None or row.low is None or row.high is None:
             continue
-        slow, fast = (row.high, row.low) if name.endswith("_us") else (row.low, row.high)
-        ends["low"][name], ends["high"][name] = slow, fast
-    return {
-        "low": replace(told, **ends["low"]),
-        "value": told,
-        "high": replace(told, **ends["high"]),
-    }
+        worst, best = (row.high, row.low) if name.endswith("_us") else (row.low, row.high)
+        changed: dict[str, Any] = {name: worst}
+        slow = replace(slow, **changed)
+        changed = {name: best}
+        fast = replace(fast, **changed)
+    return {"low": slow, "value": told, "high": fast}
 
 
 def collectives_on(job: FabricJob, transport: Transport, ratio: float = 1.0) -> Collectives:
@@ -218,7 +218,7 @@ def study_scale(
     cluster = collectives_on(job, find_transport("infiniband"))
     ranks = np.array(counts)
     times = {size: cluster.all_reduce_s(size, ranks, job.gpus_per_node) for size in sizes}
-    steps = 2.0 ** np.arange(10, 35, 2)
+    steps = np.exp2(np.arange(10, 35, 2))
     choices = cluster.choices_us("all_reduce", steps[:, None], ranks[None, :], job.gpus_per_node)
     names = list(choices)
     best = np.argmin(np.array([choices[name] for name in names]), axis=0)
@@ -230,7 +230,7 @@ def study_nodes(
     gpus: tuple[str, ...] = ("A100-80G-SXM", "H100-SXM", "H200", "B200"),
 ) -> NodeStudy:
     """Compute the bus bandwidth of an all-reduce of eight GPUs in one node, by size."""
-    sizes = 2.0 ** np.arange(9, 35)
+    sizes = np.exp2(np.arange(9, 35))
     bus = {}
     for gpu in gpus:
         time = build_collectives(gpu).all_reduce_s(sizes, 8, 8)
@@ -298,7 +298,7 @@ def fabric_grid(
     InputError
         An id is unknown, or a number out of range.
     """
-    sizes = 2.0 ** np.arange(12, 35)
+    sizes = np.exp2(np.arange(12, 35))
     found = {}
     for link in links:
         for ratio in ratios:
