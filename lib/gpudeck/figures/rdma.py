@@ -11,15 +11,12 @@ from numpy.typing import NDArray
 
 from gpudeck.fact import Fact
 from gpudeck.figures.caption import Captioned
-from gpudeck.figures.sheet import table_sheet
 from gpudeck.figures.style import (
     INK,
     MEASURED,
     MUTED,
-    PAPER,
     SERIES,
     USEFUL,
-    WAITING,
     WASTE,
     LineEnd,
     label_line_ends,
@@ -27,9 +24,7 @@ from gpudeck.figures.style import (
     new_figure,
     svg_text,
     text_colour,
-    tint,
 )
-from gpudeck.figures.validation import Compared
 from gpudeck.interval import interval_of
 from gpudeck.models.fabric.loss import LossStudy
 from gpudeck.models.fabric.study import (
@@ -40,7 +35,7 @@ from gpudeck.models.fabric.study import (
     ScaleStudy,
     TransportStudy,
 )
-from gpudeck.units import format_number, format_quantity
+from gpudeck.units import format_quantity
 
 # colour, dash of a line, hatch of a bar
 TRANSPORT_STYLE = {
@@ -55,15 +50,6 @@ _NODE_STYLE = {
 }
 _MEASURED_BYTES = 2.0**29
 _MEASURED_CLUSTER = (32, 2.0**33)  # GPUs, bytes
-FIT_ROWS = (
-    "all_reduce",
-    "all_gather",
-    "reduce_scatter",
-    "all_to_all",
-    "counts",
-    "sizes",
-    "version",
-)
 _BYTE_STEPS = ((1, "B"), (2**10, "KiB"), (2**20, "MiB"), (2**30, "GiB"))
 
 
@@ -248,55 +234,6 @@ def draw_collectives(
     return svg_text(figure, page.key, page.title, page.alt)
 
 
-def draw_choices(scale: ScaleStudy, page: Captioned) -> str:
-    """Draw which algorithm and protocol is fastest, a row for each number of GPUs."""
-    figure = new_figure(page.slot.width_px, page.slot.height_px)
-    axes = figure.subplots()
-    for row in range(len(scale.gpus)):
-        names = [of[row] for of in scale.best]
-        start = 0
-        for place in range(1, len(names) + 1):
-            if place < len(names) and names[place] == names[start]:
-                continue
-            name = names[start]
-            axes.barh(
-                row,
-                place - start,
-                0.9,
-                left=start - 0.5,
-                color=_choice_colour(name),
-                edgecolor=PAPER,
-                linewidth=2,
-            )
-            axes.text(
-                (start + place - 1) / 2,
-                row,
-                page.label(name.replace("-", "_")),
-                ha="center",
-                va="center",
-                fontsize=16,
-                color="#000000",
-            )
-            start = place
-    places = range(len(scale.size_bytes))
-    axes.set_xticks(list(places), [write_bytes(size) for size in scale.size_bytes])
-    axes.set_yticks(range(len(scale.gpus)), [f"{count:,}" for count in scale.gpus])
-    axes.set(xlim=(-0.5, len(scale.size_bytes) - 0.5), ylim=(-0.6, len(scale.gpus) - 0.4))
-    axes.grid(visible=False)
-    name_axes(axes, page.label("size"), page.label("gpus"))
-    return svg_text(figure, page.key, page.title, page.alt)
-
-
-def _choice_colour(name: str) -> str:
-    """Return the colour of an algorithm, the stronger the more of the bandwidth it uses."""
-    plain = {"nvls": tint(USEFUL, 0.6), "nvls-tree": tint(SERIES[0].colour, 0.6)}
-    if name in plain:
-        return plain[name]
-    kind, _, protocol = name.partition("-")
-    colour = {"ring": WAITING, "tree": SERIES[2].colour}[kind]
-    return tint(colour, {"ll": 0.18, "ll128": 0.38, "simple": 0.6}[protocol])
-
-
 def draw_ratios(study: RatioStudy, facts: Mapping[str, Fact], page: Captioned) -> str:
     """Draw a sync by oversubscription, flat and in pods, with Llama 3's ratio marked."""
     figure = new_figure(page.slot.width_px, page.slot.height_px)
@@ -312,8 +249,8 @@ def draw_ratios(study: RatioStudy, facts: Mapping[str, Fact], page: Captioned) -
         )
     ratio = float(facts["ratio"].value)
     for name, times, place in (
-        ("flat_x", study.flat_s, (12, -16)),
-        ("split_x", study.pods_s, (12, 14)),
+        ("flat_x", study.flat_s, (-14, 16)),
+        ("split_x", study.pods_s, (-14, 16)),
     ):
         at = int(abs(study.ratio - ratio).argmin())
         axes.annotate(
@@ -323,6 +260,7 @@ def draw_ratios(study: RatioStudy, facts: Mapping[str, Fact], page: Captioned) -
             textcoords="offset points",
             fontsize=20,
             fontweight=700,
+            ha="right",
             va="center",
         )
     axes.axvline(ratio, color=MEASURED, linewidth=1.5, linestyle=":")
@@ -343,37 +281,6 @@ def draw_ratios(study: RatioStudy, facts: Mapping[str, Fact], page: Captioned) -
     name_axes(axes, page.label("x"), page.label("y"))
     label_line_ends(axes, ends, size_px=18)
     return svg_text(figure, page.key, page.title, page.alt)
-
-
-def draw_fit(facts: Mapping[str, Fact], page: Captioned) -> str:
-    """Set the residuals in a table, in percent; a dash where nothing was measured."""
-    columns = [f"{gpu}_{told}" for gpu in ("a100", "h100") for told in ("median", "worst")]
-    header = [page.label("operation"), *(page.label(name) for name in columns)]
-    rows = []
-    for name in FIT_ROWS:
-        cells = []
-        for column in columns:
-            gpu, _, told = column.partition("_")
-            fact = facts.get(f"{gpu}_{name}_{told}")
-            cells.append(f"{float(fact.value):.1f}%" if fact else "–")
-        rows.append((page.label(name), *cells))
-    return table_sheet(page.title, header, rows, marked=0)
-
-
-def draw_published(results: Sequence[Compared], page: Captioned) -> str:
-    """Set published and computed bus bandwidths side by side; what is missed is marked."""
-    rows = []
-    for result in results:
-        decimals = 0 if result.published >= 10 else 1
-        published, tolerance, computed, error = (
-            format_number(value, page.lang, decimals=decimals)
-            for value in (result.published, result.tolerance, result.computed, result.error)
-        )
-        verdict = page.label("met" if result.ok else "missed")
-        rows.append((page.label(result.id), f"{published} ± {tolerance}", computed, error, verdict))
-    header = [page.label(n) for n in ("what", "published", "computed", "error", "verdict")]
-    missed = next((row for row, result in enumerate(results) if not result.ok), None)
-    return table_sheet(page.title, header, rows, marked=missed)
 
 
 def _draw_ranges(

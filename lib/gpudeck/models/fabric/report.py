@@ -29,6 +29,8 @@ from gpudeck.models.fabric.topology import (
     DRAWN_K,
     Topology,
     count_fat_tree,
+    count_hops,
+    count_parts,
     drawn_rails,
     smallest_fat_tree,
 )
@@ -115,7 +117,7 @@ def report_fat_tree(topology: Topology, job_gpus: int) -> tuple[Fact, ...]:
     `k`; `large_hosts`, `large_switches` of the published example; `job_k`, `job_hosts`,
     `job_switches` of the smallest one with a host for each GPU.
     """
-    by, counts = function_name(Topology.count), topology.count()
+    by, counts = function_name(count_parts), count_parts(topology)
     hosts = topology.of_kind("host")
     needed, tree = smallest_fat_tree(job_gpus), function_name(smallest_fat_tree)
     counted = count_fat_tree(needed)
@@ -127,7 +129,7 @@ def report_fat_tree(topology: Topology, job_gpus: int) -> tuple[Fact, ...]:
         _computed("links", counts.links, "count", by),
         _computed("bisection", counts.bisection, "count", by),
         _computed(
-            "hops", topology.hops(hosts[0], hosts[-1]), "count", function_name(Topology.hops)
+            "hops", count_hops(topology, hosts[0], hosts[-1]), "count", function_name(count_hops)
         ),
         _computed("large_hosts", float(large.hosts), "count", function_name(count_fat_tree)),
         _computed("large_switches", large.switches, "count", function_name(count_fat_tree)),
@@ -145,20 +147,20 @@ def report_rail(optimised: Topology) -> tuple[Fact, ...]:
     Facts `same_rail`, `other_rail` (switches), `rails`, `switches`, `switches_rail_only`;
     `cost_low`, `cost_high`, `power_low`, `power_high`, `moe_low`, `moe_high` as published.
     """
-    by = function_name(Topology.hops)
+    by = function_name(count_hops)
     gpus = optimised.of_kind("gpu")
     first, last = gpus[0], gpus[-1]
     rails = len(optimised.of_kind("leaf"))
     rail_only = drawn_rails(rails, spines=0)
     fellow = f"gpu-{last.split('-')[1]}-0"
-    count = function_name(Topology.count)
+    count = function_name(count_parts)
     facts = [
-        _computed("same_rail", optimised.hops(first, fellow), "count", by),
+        _computed("same_rail", count_hops(optimised, first, fellow), "count", by),
         _computed("other_rail", spine_path_hops(optimised, first, last), "count", by),
         _computed("rails", rails, "count", count),
         _computed("drawn_gpus", len(gpus), "GPU", count),
-        _computed("switches", optimised.count().switches, "count", count),
-        _computed("switches_rail_only", rail_only.count().switches, "count", count),
+        _computed("switches", count_parts(optimised).switches, "count", count),
+        _computed("switches_rail_only", count_parts(rail_only).switches, "count", count),
     ]
     for name, attribute in (
         ("cost", "cost_cut"),
@@ -189,7 +191,7 @@ def spine_path_hops(topology: Topology, source: str, target: str) -> int:
     """
     bare = Topology(topology.name, topology.graph.copy())
     bare.graph.remove_nodes_from(topology.of_kind("nvswitch"))
-    return bare.hops(source, target)
+    return count_hops(bare, source, target)
 
 
 def report_roce(study: LossStudy) -> tuple[Fact, ...]:
