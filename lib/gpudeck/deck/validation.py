@@ -12,6 +12,8 @@ from gpudeck.models.scheduling.published import compute_published as compute_pac
 from gpudeck.models.serving.published import NOTES as SERVING_NOTES
 from gpudeck.models.serving.published import compute_published as compute_serving
 from gpudeck.models.sharing.gpu.published import compute_published as compute_sharing
+from gpudeck.models.storage.published import NOTES as STORAGE_NOTES
+from gpudeck.models.storage.published import compute_published as compute_storage
 from gpudeck.tables import Row, read_table
 
 Compute = Callable[[Sequence[Row]], dict[str, float]]
@@ -21,9 +23,10 @@ MODELS: dict[str, Compute] = {
     "packing": compute_packing,
     "sharing": compute_sharing,
     "serving": compute_serving,
+    "storage": compute_storage,
 }
 # why a row may not be met, by model and id
-NOTES: dict[str, Mapping[str, str]] = {"serving": SERVING_NOTES}
+NOTES: dict[str, Mapping[str, str]] = {"serving": SERVING_NOTES, "storage": STORAGE_NOTES}
 BOUND = "bound"  # the attribute of a row that only bounds the model's number
 
 

@@ -13,6 +13,7 @@ from gpudeck.models.storage.lustre import Lustre
 
 Access = Literal["read", "write"]
 Placement = Literal["round-robin", "random"]
+Floats = NDArray[np.floating]
 
 # parts that may limit, in the order in which data passes them on a read
 LIMITS = ("ost", "oss", "oss_network", "client_network", "client")
@@ -175,7 +176,7 @@ def _terms(
     files_per_client: int,
     shared_file: bool,
     placement: Placement,
-) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64]]:
+) -> tuple[dict[str, Floats], Floats]:
     """Return every limit in GB/s, by name, and the targets that are busy."""
     reading = access == "read"
     ost_gb_s = lustre.ost_read_gb_s if reading else lustre.ost_write_gb_s
@@ -197,7 +198,7 @@ def _terms(
 
 def _targets_used(
     targets: int, stripes: NDArray[np.int64], files: NDArray[np.int64], placement: Placement
-) -> NDArray[np.float64]:
+) -> Floats:
     """Return how many targets hold a stripe of at least one file; for "random" the expectation."""
     if placement == "round-robin":
         return np.minimum(targets, stripes * files).astype(float)
