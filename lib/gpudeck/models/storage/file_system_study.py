@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 
 from gpudeck.errors import InputError
 from gpudeck.models.storage.lustre import ALL_OSTS, Lustre, build_lustre
-from gpudeck.models.storage.metadata import crossover_bytes, metadata_rate, read_small_files
+from gpudeck.models.storage.metadata import (
+    ALL_MDTS,
+    Operation,
+    crossover_bytes,
+    metadata_rate,
+    read_small_files,
+)
 from gpudeck.models.storage.striping import (
     Bandwidth,
     BandwidthGrid,
@@ -59,7 +65,8 @@ class MetadataStudy:
     """Opens a second by number of metadata targets, and small files by their size.
 
     `striped`, `few` and `plain` have shape (targets,): all clients in a striped directory, a
-    sixteenth of them there, all clients in a directory on one target. `gb_s` has shape (sizes,):
+    sixteenth of them there, all clients in a directory on one target; `create` are files created
+    by all clients in a striped directory. `gb_s` has shape (sizes,):
     bytes of whole files, each opened, with all targets; `gb_s_one` with one target; `data_gb_s` is
     the bandwidth without any open.
     """
@@ -72,6 +79,7 @@ class MetadataStudy:
     striped: NDArray[np.float64]
     few: NDArray[np.float64]
     plain: NDArray[np.float64]
+    create: NDArray[np.float64]
     file_bytes: NDArray[np.float64]
     gb_s: NDArray[np.float64]
     gb_s_one: NDArray[np.float64]
@@ -150,6 +158,23 @@ def study_metadata(system: StorageSystem, clients: int) -> MetadataStudy:
     sizes = np.geomspace(2.0**12, 2.0**30, 73)
     grown = [replace(lustre, mdt_count=int(n)) for n in counts]
     single = replace(lustre, mdt_count=1)
+
+    def rates(
+        count: int, operation: Operation = "open", directory_stripes: int = ALL_MDTS
+    ) -> NDArray[np.float64]:
+        return np.array(
+            [
+                metadata_rate(
+                    one,
+                    count,
+                    threads,
+                    operation=operation,
+                    directory_stripes=directory_stripes,
+                ).per_s
+                for one in grown
+            ]
+        )
+
     small_bytes = system.small_file_kib * 1024
     return MetadataStudy(
         lustre,
@@ -157,11 +182,10 @@ def study_metadata(system: StorageSystem, clients: int) -> MetadataStudy:
         few,
         threads,
         counts,
-        np.array([metadata_rate(one, clients, threads).per_s for one in grown]),
-        np.array([metadata_rate(one, few, threads).per_s for one in grown]),
-        np.array(
-            [metadata_rate(one, clients, threads, directory_stripes=1).per_s for one in grown]
-        ),
+        rates(clients),
+        rates(few),
+        rates(clients, directory_stripes=1),
+        rates(clients, operation="create"),
         sizes,
         np.array([read_small_files(lustre, clients, threads, size).gb_s for size in sizes]),
         np.array([read_small_files(single, clients, threads, size).gb_s for size in sizes]),

@@ -9,9 +9,9 @@ from gpudeck.errors import InputError
 from gpudeck.hardware.link import find_link
 from gpudeck.hardware.storage_device import find_storage_device
 from gpudeck.models.storage.checkpoint import checkpoint_bytes
-from gpudeck.models.storage.file_system_study import build_lustre
 from gpudeck.models.storage.gds_log import THREADS, find_run, read_local_runs
 from gpudeck.models.storage.io_path import dgx2_gb_s
+from gpudeck.models.storage.lustre import build_lustre
 from gpudeck.models.storage.metadata import copy_opens_s
 from gpudeck.models.storage.request_cost import read_request_cost
 from gpudeck.models.storage.striping import read_bandwidth
