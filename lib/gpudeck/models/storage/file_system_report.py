@@ -73,13 +73,15 @@ def report_file_system(study: FileSystemStudy) -> tuple[Fact, ...]:
     )
 
 
-def report_metadata(study: MetadataStudy) -> tuple[Fact, ...]:
+def report_metadata(study: MetadataStudy, scenario_id: str) -> tuple[Fact, ...]:
     """Return what metadata says.
 
     Parameters
     ----------
     study : MetadataStudy
         From `study_metadata`.
+    scenario_id : str
+        Where the settings come from.
 
     Returns
     -------
@@ -105,11 +107,13 @@ def report_metadata(study: MetadataStudy) -> tuple[Fact, ...]:
     return (
         *(Fact(key, float(value), "1/s", "computed", MODEL, by) for key, value in rates),
         *(Fact(key, value, "count", "computed", MODEL, by, decimals=0) for key, value in counts),
-        Fact("small_size", study.small_bytes / 1024, "KiB", "scenario", MODEL, by, decimals=0),
+        Fact(
+            "small_size", study.small_bytes / 1024, "KiB", "scenario", scenario_id, by, decimals=0
+        ),
         Fact("crossover", study.crossover_bytes / 1024, "KiB", "computed", MODEL, by, decimals=0),
         Fact("small", study.small_gb_s, "GB/s", "computed", MODEL, by),
         Fact("small_share", study.small_share_pct, "%", "computed", MODEL, by, decimals=0),
-        Fact("open_ms", 1e3 * lustre.open_s, "ms", "scenario", MODEL, by, decimals=1),
+        Fact("open_ms", 1e3 * lustre.open_s, "ms", "scenario", scenario_id, by, decimals=1),
         _published("mds_opens", "Lustre-production", "mds_stat_per_s", 0),
         _published("mds_creates", "Lustre-production", "mds_create_per_s", 0),
     )
@@ -220,19 +224,21 @@ def _save(lustre: Lustre, clients: int, model_id: str, published_gib: float) -> 
     return SavedModel(model.title, model.parameters, published_gib, checkpoint)
 
 
-def report_checkpoints(study: FileSystemStudy, model: str) -> tuple[Fact, ...]:
+def report_checkpoints(study: FileSystemStudy, model: str, scenario_id: str) -> tuple[Fact, ...]:
     """Return the scenario's own checkpoint: `checkpoint` (GiB), `save` (s), `bytes_each`, `model`.
 
     Parameters
     ----------
     study, model
         As of `study_checkpoints`.
+    scenario_id : str
+        Where the model's name comes from.
     """
     own = find_model(model)
     saved = save_checkpoint(study.lustre, own.parameters, study.clients)
     size, save = function_name(checkpoint_bytes), function_name(save_checkpoint)
     return (
-        Fact("model", own.title, "text", "scenario", MODEL, save),
+        Fact("model", own.title, "text", "scenario", scenario_id, save),
         Fact("checkpoint", saved.size_bytes / 2**30, "GiB", "computed", MODEL, size, decimals=0),
         Fact("save", saved.save_s, "s", "computed", MODEL, save, decimals=1),
         Fact("load", saved.load_s, "s", "computed", MODEL, save, decimals=1),

@@ -18,13 +18,15 @@ from gpudeck.units import convert
 MODEL = "model:io_path"
 
 
-def report_paths(study: IoStudy) -> tuple[Fact, ...]:
+def report_paths(study: IoStudy, scenario_id: str) -> tuple[Fact, ...]:
     """Return how the bounce path and the direct path compare.
 
     Parameters
     ----------
     study : IoStudy
         From `study_paths`.
+    scenario_id : str
+        Where the settings come from.
 
     Returns
     -------
@@ -59,17 +61,19 @@ def report_paths(study: IoStudy) -> tuple[Fact, ...]:
         fact("latency_saved", 100 * (1 - late["direct"] / late["bounce"]), "%", at),
         fact("large", LARGE_BYTES / 2**20, "MiB"),
         fact("small", SMALL_BYTES / 2**10, "KiB"),
-        Fact("in_flight", study.in_flight, "count", "scenario", MODEL, by, decimals=0),
+        Fact("in_flight", study.in_flight, "count", "scenario", scenario_id, by, decimals=0),
     )
 
 
-def report_cpu(study: IoStudy) -> tuple[Fact, ...]:
+def report_cpu(study: IoStudy, scenario_id: str) -> tuple[Fact, ...]:
     """Return CPU time: what is measured, and what the model makes of it.
 
     Parameters
     ----------
     study : IoStudy
         From `study_paths`.
+    scenario_id : str
+        Where the settings come from.
 
     Returns
     -------
@@ -96,7 +100,7 @@ def report_cpu(study: IoStudy) -> tuple[Fact, ...]:
         ),
         Fact("request", 1e6 * cost.request_s, "us", "computed", MODEL, by, decimals=0),
         Fact("copy", bounce.cpu_copies / bounce.copy_gb_s, "s/GB", "computed", MODEL, by),
-        Fact("copy_rate", bounce.copy_gb_s, "GB/s", "scenario", MODEL, by, decimals=0),
+        Fact("copy_rate", bounce.copy_gb_s, "GB/s", "scenario", scenario_id, by, decimals=0),
     )
 
 
