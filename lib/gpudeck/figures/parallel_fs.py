@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
-from numpy.typing import NDArray
 
 from gpudeck.figures.caption import Captioned
 from gpudeck.figures.style import (
@@ -24,7 +23,13 @@ from gpudeck.figures.style import (
     text_colour,
     tint,
 )
-from gpudeck.models.storage import LIMITS, FileSystemStudy, MetadataStudy, read_bandwidth
+from gpudeck.models.storage import (
+    LIMITS,
+    BandwidthGrid,
+    FileSystemStudy,
+    MetadataStudy,
+    read_bandwidth,
+)
 from gpudeck.units import format_quantity
 
 # the chosen stripe count carries the page's colour, one stripe is what it beats
@@ -56,7 +61,7 @@ def _draw_one(study: FileSystemStudy, page: Captioned) -> str:
     styles = (("read", study.one_read, STRIPE_STYLE[1]), ("write", study.one_write, _DASHED))
     for name, gb_s, style in styles:
         axes.plot(study.stripes, gb_s, **style)  # type: ignore[arg-type]
-        at = int(np.argmax(gb_s >= 0.5 * gb_s.max()))
+        at = int(np.argmax(gb_s >= 0.38 * gb_s.max()))
         side = -1 if name == "read" else 1
         axes.annotate(
             page.label(name),
@@ -72,7 +77,7 @@ def _draw_one(study: FileSystemStudy, page: Captioned) -> str:
     axes.set(ylim=(0, 1.25 * top))
     last = read_bandwidth(study.lustre, 1)
     _name_plateau(axes, page, last.limit, float(study.one_read[-1]), float(study.stripes[-1]))
-    _mark(axes, page, (study.stripe_count, study.one.gb_s), below=True)
+    _mark(axes, page, (study.stripe_count, study.one.gb_s))
     name_axes(axes, page.label("x_one"), page.label("y_one"))
     return svg_text(figure, f"{page.key}-one", page.title, page.alt)
 
@@ -135,16 +140,16 @@ def _name_plateau(axes: Axes, page: Captioned, limit: str, gb_s: float, x: float
     )
 
 
-def _mark(axes: Axes, page: Captioned, point: tuple[float, float], *, below: bool) -> None:
-    """Mark where the scenario stands, with its value."""
+def _mark(axes: Axes, page: Captioned, point: tuple[float, float]) -> None:
+    """Mark where the scenario stands, with its value above and left of it."""
     axes.plot(*point, "o", color=USEFUL, markersize=11, zorder=5)
     axes.annotate(
         format_quantity(point[1], "GB/s", page.lang, digits=3),
         point,
-        (14, -6 if below else 10),
+        (-12, 6),
         textcoords="offset points",
-        ha="left",
-        va="top" if below else "bottom",
+        ha="right",
+        va="bottom",
         color=USEFUL,
         fontweight=700,
     )
@@ -153,9 +158,8 @@ def _mark(axes: Axes, page: Captioned, point: tuple[float, float], *, below: boo
 def _log_axis(axes: Axes, last: float) -> None:
     """Number a logarithmic axis by powers of two and its last value."""
     axes.set_xscale("log", base=2)
-    ticks = [2.0**power for power in range(int(np.log2(last)) + 1)]
-    if last / ticks[-1] > 1.3:
-        ticks.append(last)
+    powers = (2.0**power for power in range(int(np.log2(last)) + 1))
+    ticks = [*(tick for tick in powers if last > 1.4 * tick), last]
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter("{x:.0f}")
@@ -175,16 +179,28 @@ def draw_limits(study: FileSystemStudy, page: Captioned) -> str:
     figure = new_figure(page.slot.width_px, page.slot.height_px)
     axes = figure.subplots()
     grid = study.grid
-    x, y = np.log2(grid.clients), np.log2(grid.stripe_counts)
+    _log_axis(axes, float(grid.clients[-1]))
+    axes.set_yscale("log", base=2)
+    ticks = [2.0**power for power in range(int(np.log2(grid.stripe_counts[-1])) + 1)]
+    axes.yaxis.set_major_locator(FixedLocator(ticks))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter("{x:.0f}")
+    axes.set(ylim=(1, grid.stripe_counts[-1]), xlim=(1, grid.clients[-1]))
     for index, name in enumerate(LIMITS):
-        mask = grid.limit == index
-        if mask.any():
-            _draw_region(axes, page, grid.clients, grid.stripe_counts, mask, index, name)
+        if (grid.limit == index).any():
+            _draw_region(axes, page, grid, index, name)
     levels = _round_levels(float(grid.gb_s.max()))
     lines = axes.contour(
         grid.clients, grid.stripe_counts, grid.gb_s, levels=levels, colors=MUTED, linewidths=1
     )
-    axes.clabel(lines, fmt="{:.0f} GB/s".format, fontsize=16, colors=MUTED)
+    # labels stand in one row, where few stripes leave the lines slanted
+    row = min(2, len(grid.stripe_counts) - 1)
+    places = [
+        (float(np.interp(level, grid.gb_s[row], grid.clients)), float(grid.stripe_counts[row]))
+        for level in levels
+        if grid.gb_s[row, 0] < level < grid.gb_s[row].max()
+    ]
+    axes.clabel(lines, fmt="{:.0f} GB/s".format, fontsize=16, colors=MUTED, manual=places)
     axes.plot(
         study.clients,
         study.stripe_count,
@@ -203,52 +219,45 @@ def draw_limits(study: FileSystemStudy, page: Captioned) -> str:
         va="center",
         fontweight=700,
     )
-    _log_axis(axes, float(grid.clients[-1]))
-    axes.set_yscale("log", base=2)
-    ticks = [2.0**power for power in range(int(y[-1]) + 1)]
-    axes.yaxis.set_major_locator(FixedLocator(ticks))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter("{x:.0f}")
-    axes.set(ylim=(1, grid.stripe_counts[-1]), xlim=(1, 2 ** x[-1]))
     axes.grid(visible=False)
     name_axes(axes, page.label("x"), page.label("y"))
     return svg_text(figure, page.key, page.title, page.alt)
 
 
-def _draw_region(
-    axes: Axes,
-    page: Captioned,
-    clients: NDArray[np.int64],
-    stripes: NDArray[np.int64],
-    mask: NDArray[np.bool_],
-    index: int,
-    name: str,
-) -> None:
+def _draw_region(axes: Axes, page: Captioned, grid: BandwidthGrid, index: int, name: str) -> None:
     """Fill where one part limits and write its name in the middle."""
+    fill = tint(LIMIT_COLOURS[index], 0.28)
+    others = np.delete(grid.terms, index, axis=0).min(axis=0)
+    # how far below all others: smooth where the limits themselves step
+    lead = np.log(others / grid.terms[index])
     axes.contourf(
-        clients, stripes, mask, levels=[0.5, 1.5], colors=[tint(LIMIT_COLOURS[index], 0.28)]
+        grid.clients, grid.stripe_counts, lead, levels=[-0.03, lead.max() + 1], colors=[fill]
     )
+    mask = grid.limit == index
     down, across = np.nonzero(mask)
-    at = np.median(np.log2(clients[across])), np.median(np.log2(stripes[down]))
     if mask.mean() > 0.02:
+        at = (
+            2 ** np.median(np.log2(grid.clients[across])),
+            2 ** np.median(np.log2(grid.stripe_counts[down])),
+        )
         axes.annotate(
             page.label(f"limit_{name}"),
-            (2 ** at[0], 2 ** at[1]),
+            at,
             ha="center",
             va="center",
             fontsize=19,
             fontweight=700,
-            color=text_colour(LIMIT_COLOURS[index], tint(LIMIT_COLOURS[index], 0.28)),
+            color=text_colour(LIMIT_COLOURS[index], fill),
         )
 
 
 def _round_levels(top: float) -> Sequence[float]:
-    """Return four bandwidths to draw, rounded, below the greatest.
+    """Return three bandwidths to draw, rounded, below the greatest.
 
     >>> list(_round_levels(500))
-    [10.0, 50.0, 100.0, 400.0]
+    [50.0, 100.0, 300.0]
     """
-    shares = (0.02, 0.1, 0.2, 0.8)
+    shares = (0.1, 0.2, 0.6)
     return sorted({float(f"{share * top:.1g}") for share in shares})
 
 
@@ -338,8 +347,8 @@ def draw_small_files(study: MetadataStudy, page: Captioned) -> str:
     small = study.small_bytes / 1024
     axes.plot(small, study.small_gb_s, "o", color=USEFUL, markersize=12, zorder=5)
     axes.annotate(
-        page.label("small"), (small, study.small_gb_s), (16, -4), textcoords="offset points",
-        va="top", color=USEFUL, fontweight=700,
+        page.label("small"), (small, study.small_gb_s), (-14, 4), textcoords="offset points",
+        ha="right", va="bottom", color=USEFUL, fontweight=700,
     )  # fmt: skip
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")

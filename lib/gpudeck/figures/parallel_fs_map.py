@@ -17,7 +17,7 @@ from gpudeck.units import format_quantity
 
 _PAD_PX = 16.0
 # what flows when all clients read, over all arrows of a row
-_FLOW_PX = 66.0
+_FLOW_PX = 42.0
 
 
 def draw_file_system(plan: FileSystemMap, gpus_per_node: int, page: Captioned) -> str:
@@ -68,7 +68,7 @@ def _draw_row(
     kind: PartKind,
     panel: Box,
     page: Captioned,
-    content: Callable[[Canvas, Box], None],
+    content: Callable[[Canvas, Box, int], None],
     *,
     above: bool,
 ) -> list[Box]:
@@ -80,7 +80,8 @@ def _draw_row(
     places = []
     for place, number in enumerate(numbers):
         box = Box(inner.x + place * pitch + 14, inner.y, pitch - 28, inner.height)
-        content(canvas, canvas.node(box, f"{page.label(kind)} {number}", tone="plain"))
+        room = canvas.node(box, f"{page.label(kind)} {number}", tone="plain")
+        content(canvas, room, number - 1)
         places.append(box)
         if place and number - numbers[place - 1] > 1:
             canvas.text(box.x - 14, box.centre[1], "…", 20, colour=MUTED, anchor="middle")
@@ -120,7 +121,7 @@ def _draw_metadata(
     mds = Box(mgs.right + 28, inner.y, inner.right - 12 - mgs.right - 28, inner.height)
     canvas.box(mgs, page.label("mgs"), page.label("mgs_detail"))
     room = canvas.node(mds, f"{page.label('mds')} × {plan.part('mds').count}", tone="plain")
-    _draw_targets(canvas, room, plan.part("mdt").count, "MDT")
+    _draw_targets(canvas, room, 0, count=plan.part("mdt").count, text="MDT")
     green = SERIES[0].colour
     lines = ((mgs, "configuration", MUTED, True), (mds, "metadata", green, False))
     for box, name, colour, dashed in lines:
@@ -131,15 +132,15 @@ def _draw_metadata(
         )
 
 
-def _draw_gpus(canvas: Canvas, room: Box, count: int) -> None:
+def _draw_gpus(canvas: Canvas, room: Box, _: int, *, count: int) -> None:
     """Draw the GPUs of a client in one row."""
     size = min(room.height, (room.width + 6) / count - 6)
     for number in range(count):
         canvas.gpu(room.x + number * (size + 6), room.y, size)
 
 
-def _draw_targets(canvas: Canvas, room: Box, count: int, text: str) -> None:
-    """Draw the targets of a server as bars, at most four, the last one with its number."""
+def _draw_targets(canvas: Canvas, room: Box, server: int, *, count: int, text: str) -> None:
+    """Draw the targets of a server, at most four, numbered on through all servers."""
     shown = min(4, count)
     columns = min(shown, 2)
     rows = -(-shown // columns)
@@ -152,7 +153,8 @@ def _draw_targets(canvas: Canvas, room: Box, count: int, text: str) -> None:
         colour = USEFUL if text == "OST" else SERIES[0].colour
         canvas.rect(box, tint(colour, 0.12), colour, radius_px=4)
         last = number == shown - 1 and count > shown
-        name = f"… {count}" if last else f"{number + 1}"
+        place = server * count + (count if last else number + 1)
+        name = f"… {place}" if last else f"{place}"
         canvas.text(*box.centre, f"{text} {name}" if width > 76 else name, anchor="middle")
 
 

@@ -43,7 +43,8 @@ def report_file_system(study: FileSystemStudy) -> tuple[Fact, ...]:
     tuple of Fact
         `one` (one client, the scenario's stripes), `one_all` (all stripes), `one_stripe`,
         `aggregate`, `aggregate_write` (all clients), `per_client`, in GB/s; `clients`, `knee`,
-        `oss`, `osts`, `osts_each`, `stripes`; the manual's `oss_limit` and `client_limit`, GB/s.
+        `enough`, `oss`, `osts`, `osts_each`, `stripes`; the manual's `oss_limit`,
+        `client_limit` and `known`.
     """
     lustre = study.lustre
     read, write, whole = (
@@ -60,6 +61,7 @@ def report_file_system(study: FileSystemStudy) -> tuple[Fact, ...]:
     counts = (
         ("clients", study.clients),
         ("knee", study.knee_clients),
+        ("enough", study.enough_clients),
         ("oss", lustre.oss_count),
         ("osts", lustre.ost_count),
         ("osts_each", lustre.osts_per_oss),
@@ -70,6 +72,7 @@ def report_file_system(study: FileSystemStudy) -> tuple[Fact, ...]:
         *(Fact(key, value, "count", "computed", MODEL, whole, decimals=0) for key, value in counts),
         _published("oss_limit", "Lustre-production", "oss_read_gb_s", 0),
         _published("client_limit", "Lustre-production", "client_gb_s", 0),
+        _published("known", "Lustre-production", "aggregate_tb_s", 0),
     )
 
 
@@ -167,7 +170,7 @@ def report_copies(copies: Sequence[MeasuredCopy]) -> tuple[Fact, ...]:
     local, lustre = copies
     by, opens = function_name(read_measured_copies), function_name(copy_opens_s)
     return (
-        Fact("files", FILES, "count", "published-measurement", "mls", by, decimals=0),
+        Fact("files", FILES, "count", "published-measurement", "mls", by),
         Fact("copy_nvme", local.copy_s, "s", "published-measurement", "mls", by, decimals=1),
         Fact("copy_lustre", lustre.copy_s, "s", "published-measurement", "mls", by, decimals=0),
         Fact("copy_ratio", lustre.copy_s / local.copy_s, "x", "derived", "mls", by),

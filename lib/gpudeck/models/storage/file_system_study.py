@@ -59,6 +59,15 @@ class FileSystemStudy:
         gb_s = bandwidth_grid(self.lustre, [self.stripe_count], counts).gb_s[0]
         return int(counts[np.argmax(gb_s >= self.read.gb_s * (1 - 1e-9))])
 
+    @property
+    def enough_clients(self) -> int:
+        """Fewest clients with which stripes beyond the scenario's own bring nothing."""
+        # with so many clients every target is in use
+        most = -(-self.lustre.ost_count // self.stripe_count)
+        counts = np.arange(1, most + 1)
+        own, whole = bandwidth_grid(self.lustre, [self.stripe_count, ALL_OSTS], counts).gb_s
+        return int(counts[np.argmax(own >= whole * (1 - 1e-9))])
+
 
 @dataclass(frozen=True, slots=True)
 class MetadataStudy:

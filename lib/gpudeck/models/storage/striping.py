@@ -37,12 +37,16 @@ class Bandwidth:
 
 @dataclass(frozen=True, slots=True)
 class BandwidthGrid:
-    """Bandwidths, shape (stripe counts, clients), and their limits as indices into `LIMITS`."""
+    """Bandwidths, shape (stripe counts, clients), and their limits as indices into `LIMITS`.
+
+    `terms` are all limits in the order of `LIMITS`, GB/s, shape (limits, stripe counts, clients).
+    """
 
     stripe_counts: NDArray[np.int64]
     clients: NDArray[np.int64]
     gb_s: NDArray[np.float64]
     limit: NDArray[np.int64]
+    terms: NDArray[np.float64]
 
 
 def read_bandwidth(
@@ -146,7 +150,7 @@ def bandwidth_grid(
     across, down = np.meshgrid(many, stripes)
     terms, _ = _terms(lustre, access, across, down, files_per_client, shared_file, placement)
     stack = np.stack([terms[name] for name in LIMITS])
-    return BandwidthGrid(stripes, many, stack.min(axis=0), stack.argmin(axis=0))
+    return BandwidthGrid(stripes, many, stack.min(axis=0), stack.argmin(axis=0), stack)
 
 
 def _bandwidth(
