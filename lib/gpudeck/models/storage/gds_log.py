@@ -104,17 +104,22 @@ def audit_guide() -> tuple[Misprint, ...]:
     `latency`: of the near random reads, µs. `rate`: near over far random writes, %. `threads`: of
     the large writes, by the command line and by the log. `slowdown`: latency of large reads far
     over near, whose requests were of two sizes; at one size it is the ratio of throughputs.
+    `double`: latency of large reads from own drives, far over near.
 
-    Source: NVIDIA GDS guide, section 6.1.
+    Source: NVIDIA GDS guide, sections 5.1 and 6.1.
 
     >>> [(m.name, round(m.follows, 1)) for m in audit_guide()]
-    [('latency', 137.1), ('rate', 12.7), ('threads', 64.0), ('slowdown', 1.1)]
+    [('latency', 137.1), ('rate', 12.7), ('threads', 64.0), ('slowdown', 1.1), ('double', 1.7)]
     """
-    text = find_storage_device("GDS-NFS-text").number
+    text = find_storage_device("GDS-guide-text").number
     read, write, far_write = (find_run(n) for n in ("read_near", "write_near", "write_far"))
     large, big_near, big_far = (find_run(n) for n in ("large_write", "large_near", "large_far"))
     # the far run's requests are of 2 MiB, twice those of the near one
     sizes = text("large_far_request_mib") / text("large_near_request_mib")
+    near, far = (find_storage_device(d).number for d in ("GDS-DGX-2", "GDS-DGX-2-far"))
+    speeds, waits = (
+        [device(f"sequential_{name}") for device in (near, far)] for name in ("gib_s", "latency_us")
+    )
     return (
         Misprint(
             "latency",
@@ -143,5 +148,8 @@ def audit_guide() -> tuple[Misprint, ...]:
             big_far.logged_s / big_near.logged_s,
             big_near.per_s / (big_far.per_s * sizes),
             "x",
+        ),
+        Misprint(
+            "double", text("far_latency_times"), waits[1] / waits[0], speeds[0] / speeds[1], "x"
         ),
     )

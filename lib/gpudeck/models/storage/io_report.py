@@ -35,7 +35,7 @@ def report_paths(study: IoStudy, scenario_id: str) -> tuple[Fact, ...]:
         `cores_direct`, `cores_saved`: cores at that bandwidth in requests of 1 MiB; `passes`:
         times that a byte crosses host memory on the bounce path; `memory_traffic`: GB/s of it at
         the common bandwidth; `latency_bounce`, `latency_direct` (1 MiB, µs); `latency_saved`, %;
-        `large`, `small`: the sizes; `in_flight`.
+        `large`, `small`: the sizes; `in_flight`; `cpu_large`.
     """
     bounce, direct = study.paths["bounce"], study.paths["direct"]
     by, at = function_name(study_paths), function_name(IoPath.latency_s)
@@ -62,7 +62,14 @@ def report_paths(study: IoStudy, scenario_id: str) -> tuple[Fact, ...]:
         fact("large", LARGE_BYTES / 2**20, "MiB"),
         fact("small", SMALL_BYTES / 2**10, "KiB"),
         Fact("in_flight", study.in_flight, "count", "scenario", scenario_id, by, decimals=0),
+        _measured_cost("cpu_large", LARGE_BYTES),
     )
+
+
+def _measured_cost(key: str, io_bytes: float) -> Fact:
+    """Return the CPU time of requests of a measured size, s/GB."""
+    value, by = read_request_cost().cpu_s_per_gb(io_bytes), function_name(read_request_cost)
+    return Fact(key, value, "s/GB", "published-measurement", "gds-guide", by)
 
 
 def report_cpu(study: IoStudy, scenario_id: str) -> tuple[Fact, ...]:
@@ -92,8 +99,8 @@ def report_cpu(study: IoStudy, scenario_id: str) -> tuple[Fact, ...]:
     }
     kind = "published-measurement"
     return (
-        Fact("cpu_small", cost.cpu_s_per_gb(SMALL_BYTES), "s/GB", kind, "gds-guide", by),
-        Fact("cpu_large", cost.cpu_s_per_gb(LARGE_BYTES), "s/GB", kind, "gds-guide", by),
+        _measured_cost("cpu_small", SMALL_BYTES),
+        _measured_cost("cpu_large", LARGE_BYTES),
         *(
             Fact(key, value, "s/GB", kind, "gds-forum", function_name(find_storage_device))
             for key, value in forum.items()
@@ -163,8 +170,9 @@ def report_machine() -> tuple[Fact, ...]:
     Returns
     -------
     tuple of Fact
-        `sysmem`, `combined`, `near`, `far` as published, and `combined_computed`,
-        `near_computed`; `share_lost`: what a GPU far from the drives loses, %.
+        `sysmem`, `combined`, `near`, `far`, `wait`, `wait_far` as published, and each with
+        `_computed`; `share_lost`: what a GPU far from the drives loses, %; `ratio`: direct over
+        bounce.
     """
     rows = {row.id: row for row in read_table("published/storage").rows}
     names = {
@@ -172,6 +180,8 @@ def report_machine() -> tuple[Fact, ...]:
         "combined": "path@dgx-2-direct",
         "near": "throughput@near",
         "far": "throughput@far",
+        "wait": "little@128-threads",
+        "wait_far": "little@far-64-threads",
     }
     by, kind = function_name(compute_published), "published-measurement"
     facts = [
@@ -184,4 +194,9 @@ def report_machine() -> tuple[Fact, ...]:
         for key, row in names.items()
     ]
     lost = 100 * (1 - rows["throughput@far"].number / rows["throughput@near"].number)
-    return (*facts, Fact("share_lost", lost, "%", "derived", "gds-guide", by, decimals=0))
+    ratio = rows["path@dgx-2-direct"].number / rows["path@dgx-2-bounce"].number
+    return (
+        *facts,
+        Fact("share_lost", lost, "%", "derived", "gds-guide", by, decimals=0),
+        Fact("ratio", ratio, "x", "derived", "gds-blog", by, decimals=0),
+    )

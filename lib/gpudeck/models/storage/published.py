@@ -10,7 +10,7 @@ from gpudeck.hardware.link import find_link
 from gpudeck.hardware.storage_device import find_storage_device
 from gpudeck.models.storage.checkpoint import checkpoint_bytes
 from gpudeck.models.storage.gds_log import THREADS, find_run, read_local_runs
-from gpudeck.models.storage.io_path import dgx2_gb_s
+from gpudeck.models.storage.io_path import dgx2_gb_s, little_latency_s
 from gpudeck.models.storage.lustre import build_lustre
 from gpudeck.models.storage.metadata import copy_opens_s
 from gpudeck.models.storage.request_cost import read_request_cost
@@ -26,6 +26,11 @@ MIB_BYTES = 2.0**20
 
 def _little_us(threads: int) -> float:
     return next(1e6 * run.little_s for run in read_local_runs() if run.in_flight == threads)
+
+
+def _far_us() -> float:
+    far = find_storage_device("GDS-DGX-2-far").number
+    return 1e6 * little_latency_s(64, far("random_4k_iops_64_threads"))
 
 
 def _near_gib_s() -> float:
@@ -68,6 +73,7 @@ def _default_gb_s(clients: int) -> float:
 
 _COMPUTED: dict[str, Callable[[], float]] = {
     **{f"little@{threads}-threads": partial(_little_us, threads) for threads in THREADS},
+    "little@far-64-threads": _far_us,
     "little@nfs-log": lambda: 1e6 * find_run("read_near").little_s,
     "little@nfs-text": lambda: 1e6 * find_run("read_near").little_s,
     "throughput@near": _near_gib_s,
