@@ -40,7 +40,7 @@ def _draw_path(study: IoStudy, route: str, page: Captioned) -> str:
         tone: Tone = "waste" if name in used else "plain"
         text = "" if name in used else words("unused")
         canvas.box(
-            _inside(host, name), words(name), text, tone=tone, dashed=name not in used, size_px=20
+            _inside(host, name), words(name), text, tone=tone, dashed=name not in used, size_px=18
         )
     for name in ("storage", "switch"):
         canvas.box(places[name], words(name), words(f"{name}_detail"), size_px=20)

@@ -93,10 +93,13 @@ def _name_routes(
 ) -> None:
     """Name the uppermost and the lowest line at large reads, each on its free side."""
     at = int(np.searchsorted(kib, (2 if rising else 1) * _MIB_KIB))
-    routes = sorted(("bounce", "direct"), key=lambda route: -curves[route][at])
-    for route, (dx, dy, side) in zip(routes, ((-12, 8, "right"), (10, -24, "left")), strict=True):
-        if not rising:
-            dx, dy, side = (0, 12, "left") if route == "bounce" else (-6, -30, "right")
+    upper, lower = sorted(("bounce", "direct"), key=lambda route: -curves[route][at])
+    places = (
+        ((upper, -12, 8, "right"), (lower, 10, -24, "left"))
+        if rising
+        else ((upper, 0, 12, "left"), (lower, -6, -30, "right"))
+    )
+    for route, dx, dy, side in places:
         axes.annotate(
             page.label(route),
             (float(kib[at]), float(curves[route][at])),

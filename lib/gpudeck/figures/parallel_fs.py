@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
+from numpy.typing import NDArray
 
 from gpudeck.figures.caption import Captioned
 from gpudeck.figures.style import (
@@ -179,75 +180,69 @@ def draw_limits(study: FileSystemStudy, page: Captioned) -> str:
     figure = new_figure(page.slot.width_px, page.slot.height_px)
     axes = figure.subplots()
     grid = study.grid
-    _log_axis(axes, float(grid.clients[-1]))
-    axes.set_yscale("log", base=2)
-    ticks = [2.0**power for power in range(int(np.log2(grid.stripe_counts[-1])) + 1)]
-    axes.yaxis.set_major_locator(FixedLocator(ticks))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter("{x:.0f}")
-    axes.set(ylim=(1, grid.stripe_counts[-1]), xlim=(1, grid.clients[-1]))
+    # limits are powers of both counts: between logarithms, straight lines are exact
+    x, y, gb_s = np.log2(grid.clients), np.log2(grid.stripe_counts), np.log2(grid.gb_s)
     for index, name in enumerate(LIMITS):
         if (grid.limit == index).any():
-            _draw_region(axes, page, grid, index, name)
+            _draw_region(axes, page, (x, y), grid, index, name)
     levels = _round_levels(float(grid.gb_s.max()))
-    lines = axes.contour(
-        grid.clients, grid.stripe_counts, grid.gb_s, levels=levels, colors=MUTED, linewidths=1
-    )
+    lines = axes.contour(x, y, gb_s, levels=np.log2(levels), colors=MUTED, linewidths=1)
     # labels stand in one row, where few stripes leave the lines slanted
-    row = min(2, len(grid.stripe_counts) - 1)
+    row = min(2, len(y) - 1)
     places = [
-        (float(np.interp(level, grid.gb_s[row], grid.clients)), float(grid.stripe_counts[row]))
+        (float(np.interp(np.log2(level), gb_s[row], x)), float(y[row]))
         for level in levels
         if grid.gb_s[row, 0] < level < grid.gb_s[row].max()
     ]
-    axes.clabel(lines, fmt="{:.0f} GB/s".format, fontsize=16, colors=MUTED, manual=places)
-    axes.plot(
-        study.clients,
-        study.stripe_count,
-        "o",
-        color=INK,
-        markersize=12,
-        zorder=6,
-        clip_on=False,
+    axes.clabel(
+        lines, fmt=lambda level: f"{2**level:.0f} GB/s", fontsize=16, colors=MUTED, manual=places
     )
+    here = (float(np.log2(study.clients)), float(np.log2(study.stripe_count)))
+    axes.plot(*here, "o", color=INK, markersize=12, zorder=6, clip_on=False)
     axes.annotate(
         page.label("here"),
-        (study.clients, study.stripe_count),
+        here,
         (-14, 0),
         textcoords="offset points",
         ha="right",
         va="center",
         fontweight=700,
     )
+    for axis, values in ((axes.xaxis, x), (axes.yaxis, y)):
+        axis.set_major_locator(FixedLocator(range(int(values[-1]) + 1)))
+        axis.set_major_formatter(lambda value, _: f"{2**value:.0f}")
+    axes.set(xlim=(0, x[-1]), ylim=(0, y[-1]))
     axes.grid(visible=False)
     name_axes(axes, page.label("x"), page.label("y"))
     return svg_text(figure, page.key, page.title, page.alt)
 
 
-def _draw_region(axes: Axes, page: Captioned, grid: BandwidthGrid, index: int, name: str) -> None:
+def _draw_region(
+    axes: Axes,
+    page: Captioned,
+    places: tuple[NDArray[np.float64], NDArray[np.float64]],
+    grid: BandwidthGrid,
+    index: int,
+    name: str,
+) -> None:
     """Fill where one part limits and write its name in the middle."""
     fill = tint(LIMIT_COLOURS[index], 0.28)
     others = np.delete(grid.terms, index, axis=0).min(axis=0)
-    # how far below all others: smooth where the limits themselves step
     lead = np.log(others / grid.terms[index])
-    axes.contourf(
-        grid.clients, grid.stripe_counts, lead, levels=[-0.03, lead.max() + 1], colors=[fill]
-    )
+    # a hair over the border, so that no gap is left where three parts meet
+    axes.contourf(*places, lead, levels=[-0.02, lead.max() + 1], colors=[fill])
     mask = grid.limit == index
     down, across = np.nonzero(mask)
     if mask.mean() > 0.02:
-        at = (
-            2 ** np.median(np.log2(grid.clients[across])),
-            2 ** np.median(np.log2(grid.stripe_counts[down])),
-        )
         axes.annotate(
             page.label(f"limit_{name}"),
-            at,
+            (float(np.median(places[0][across])), float(np.median(places[1][down]))),
             ha="center",
             va="center",
             fontsize=19,
             fontweight=700,
             color=text_colour(LIMIT_COLOURS[index], fill),
+            bbox={"facecolor": fill, "edgecolor": "none", "pad": 2},
         )
 
 
