@@ -72,8 +72,8 @@ def _places(room: Box) -> dict[str, Box]:
 
 def _inside(host: Box, name: str) -> Box:
     """Return a buffer's place in the host's memory."""
-    width = 0.36 * host.width
-    left = host.x + 0.06 * host.width if name == "page_cache" else host.right - width
+    width = 0.39 * host.width
+    left = host.x if name == "page_cache" else host.right - width
     return Box(left, host.y, width, host.height)
 
 
@@ -89,7 +89,7 @@ def _draw_hop(
     if start.y == stop.y or abs(start.centre[1] - stop.centre[1]) < 1:
         y = start.centre[1]
         canvas.arrow([(start.right, y), (stop.x, y)], width_px=width, colour=colour)
-        middle: Point = ((start.right + stop.x) / 2, y - width - 14)
+        middle: Point = ((start.right + stop.x) / 2, start.y - 16 if copied else y - width - 14)
         canvas.label(*middle, text, colour=colour)
         return
     up = stop.y < start.y

@@ -63,7 +63,7 @@ def draw_by_size(study: IoStudy, page: Captioned) -> str:
         (panels[2], "cpu", study.cpu_s_per_gb),
     ):
         for route in ("bounce", "pinned", "direct"):
-            axes.plot(study.io_bytes / 1024, curves[route], **ROUTE_STYLE[route])  # type: ignore[arg-type]
+            axes.plot(study.io_bytes / 1024, curves[route], **ROUTE_STYLE[route])
         _size_axis(axes)
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -92,14 +92,14 @@ def _name_routes(
     rising: bool,
 ) -> None:
     """Name the uppermost and the lowest line at large reads, each on its free side."""
-    at = int(np.searchsorted(kib, (2 if rising else 1) * _MIB_KIB))
-    upper, lower = sorted(("bounce", "direct"), key=lambda route: -curves[route][at])
+    high, low = (int(np.searchsorted(kib, share * _MIB_KIB)) for share in (2, 0.5))
+    upper, lower = sorted(("bounce", "direct"), key=lambda route: -curves[route][high])
     places = (
-        ((upper, -12, 8, "right"), (lower, 10, -24, "left"))
+        ((upper, high, -12, 8, "right"), (lower, low, 10, -24, "left"))
         if rising
-        else ((upper, 0, 12, "left"), (lower, -6, -30, "right"))
+        else ((upper, high, -8, 16, "left"), (lower, high, -10, -26, "right"))
     )
-    for route, dx, dy, side in places:
+    for route, at, dx, dy, side in places:
         axes.annotate(
             page.label(route),
             (float(kib[at]), float(curves[route][at])),
@@ -113,15 +113,15 @@ def _name_routes(
 
 def _point_at_pinned(axes: Axes, study: IoStudy, page: Captioned) -> None:
     """Name the third line in the first panel, where there is room below it."""
-    at = len(study.io_bytes) * 4 // 5
+    at = len(study.io_bytes) * 9 // 10
     kib, gb_s = float(study.io_bytes[at]) / 1024, float(study.gb_s["pinned"][at])
     colour = text_colour(str(ROUTE_STYLE["pinned"]["color"]))
     axes.annotate(
         page.label("pinned"),
         (kib, gb_s),
-        (0, -110),
+        (10, -130),
         textcoords="offset points",
-        ha="center",
+        ha="right",
         color=colour,
         arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 1},
     )
@@ -147,8 +147,8 @@ def draw_cpu(study: IoStudy, facts: Sequence[Fact], page: Captioned) -> str:
     for place, route in enumerate(routes):
         path = study.paths[route]
         copied = path.cpu_copies / path.copy_gb_s
-        axes.barh(place, request, 0.5, **bar_style(WAITING))
-        axes.barh(place, copied, 0.5, left=request, **bar_style(WASTE))
+        axes.barh(place, request, 0.5, **bar_style(WAITING))  # type: ignore[arg-type]
+        axes.barh(place, copied, 0.5, left=request, **bar_style(WASTE))  # type: ignore[arg-type]
         axes.annotate(
             format_quantity(request + copied, "s/GB", page.lang),
             (request + copied, place),

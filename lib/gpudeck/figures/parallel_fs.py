@@ -188,7 +188,7 @@ def draw_limits(study: FileSystemStudy, page: Captioned) -> str:
     levels = _round_levels(float(grid.gb_s.max()))
     lines = axes.contour(x, y, gb_s, levels=np.log2(levels), colors=MUTED, linewidths=1)
     # labels stand in one row, where few stripes leave the lines slanted
-    row = min(2, len(y) - 1)
+    row = min(int(np.searchsorted(y, np.log2(1.5))), len(y) - 1)
     places = [
         (float(np.interp(np.log2(level), gb_s[row], x)), float(y[row]))
         for level in levels

@@ -56,6 +56,7 @@ from gpudeck.models.storage.striping import (
     Bandwidth,
     BandwidthGrid,
     bandwidth_grid,
+    bandwidth_map,
     read_bandwidth,
     write_bandwidth,
 )
@@ -86,6 +87,7 @@ __all__ = [
     "Wire",
     "audit_guide",
     "bandwidth_grid",
+    "bandwidth_map",
     "build_lustre",
     "build_path",
     "build_remote_path",

@@ -20,6 +20,7 @@ from gpudeck.models.storage.striping import (
     Bandwidth,
     BandwidthGrid,
     bandwidth_grid,
+    bandwidth_map,
     read_bandwidth,
     write_bandwidth,
 )
@@ -35,16 +36,16 @@ class FileSystemStudy:
 
     `one_read` and `one_write` are what one client gets, by stripe count, shape (OSTs,), GB/s;
     `many` what all clients get together, by number of clients, for one stripe, the scenario's
-    stripe count and all; `grid` both at once. `one`, `read` and `write` are at the scenario's
-    stripe count, with one client and with all.
+    stripe count and all; `grid` both at once, as a map. `one`, `read` and `write` are at the
+    scenario's stripe count, with one client and with all.
     """
 
     lustre: Lustre
     clients: int
     stripe_count: int
     stripes: NDArray[np.int64]
-    one_read: NDArray[np.float64]
-    one_write: NDArray[np.float64]
+    one_read: NDArray[np.floating]
+    one_write: NDArray[np.floating]
     client_counts: NDArray[np.int64]
     many: dict[int, NDArray[np.float64]]
     grid: BandwidthGrid
@@ -139,7 +140,7 @@ def study_file_system(system: StorageSystem, clients: int) -> FileSystemStudy:
         bandwidth_grid(lustre, stripes, [1], access="write").gb_s[:, 0],
         counts,
         many,
-        bandwidth_grid(lustre, stripes, counts),
+        bandwidth_map(lustre, clients),
         read_bandwidth(lustre, 1, count),
         read_bandwidth(lustre, clients, count),
         write_bandwidth(lustre, clients, count),
