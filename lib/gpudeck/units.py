@@ -73,6 +73,7 @@ UNITS: dict[str, Unit] = _byte_units() | {
     "s": Unit("秒", "s", "time"),
     "min": Unit("分钟", "min", "time", 60.0),
     "h": Unit("小时", "h", "time", 3600.0),
+    "s/GB": Unit("秒/GB", "s/GB", "time/bytes"),
     "day": Unit("天", "day", "time", 86400.0, "days"),
     "GPU-second": Unit("GPU·秒", "GPU-second", "GPU time", 1.0, "GPU-seconds"),
     "GPU-hour": Unit("GPU·时", "GPU-hour", "GPU time", 3600.0, "GPU-hours"),

@@ -15,6 +15,8 @@ from gpudeck.models.serving.published import NOTES as SERVING_NOTES
 from gpudeck.models.serving.published import compute_published as compute_serving
 from gpudeck.models.sharing.gpu.published import compute_published as compute_sharing
 from gpudeck.models.storage.loader.published import compute_published as compute_loader
+from gpudeck.models.storage.published import NOTES as STORAGE_NOTES
+from gpudeck.models.storage.published import compute_published as compute_storage
 from gpudeck.tables import Row, read_table
 
 Compute = Callable[[Sequence[Row]], dict[str, float]]
@@ -29,6 +31,10 @@ MODELS: dict[str, Compute] = {
 }
 # why a row may not be met, by model and id
 NOTES: dict[str, Mapping[str, str]] = {"serving": SERVING_NOTES, "fabric": FABRIC_NOTES}
+    "storage": compute_storage,
+}
+# why a row may not be met, by model and id
+NOTES: dict[str, Mapping[str, str]] = {"serving": SERVING_NOTES, "storage": STORAGE_NOTES}
 BOUND = "bound"  # the attribute of a row that only bounds the model's number
 
 

@@ -16,8 +16,7 @@ from gpudeck.hardware.storage_device import find_storage_device
 from gpudeck.models.storage.request_cost import RequestCost, read_request_cost
 from gpudeck.scenario.schema import StorageSystem
 
-Route = Literal["bounce", "pinned", "direct"]
-ROUTES: tuple[Route, ...] = ("bounce", "pinned", "direct")
+ROUTES = ("bounce", "pinned", "direct")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class IoPath:
         What one core copies, GB/s.
     """
 
-    route: Route
+    route: str
     hops: tuple[Hop, ...]
     memory_gb_s: float
     device_latency_s: float
@@ -201,7 +200,7 @@ class IoRate:
     cpu_cores: float
 
 
-def build_path(system: StorageSystem, route: Route, file_system_gb_s: float = 0) -> IoPath:
+def build_path(system: StorageSystem, route: str, file_system_gb_s: float = 0) -> IoPath:
     """Return a path of a scenario's node, to all GPUs of the node together.
 
     Storage is the node's own drives, or what the network brings if `file_system_gb_s` is given.
@@ -245,7 +244,7 @@ def build_path(system: StorageSystem, route: Route, file_system_gb_s: float = 0)
 
 
 def join_hops(
-    route: Route,
+    route: str,
     *,
     storage_gb_s: float,
     switch_gb_s: float,
@@ -292,7 +291,7 @@ def join_hops(
     )
 
 
-def dgx2_gb_s(route: Route, drives: int, drive_gb_s: float) -> float:
+def dgx2_gb_s(route: str, drives: int, drive_gb_s: float) -> float:
     """Return a DGX-2's bandwidth on a route from a number of drives or ports, GB/s.
 
     bounce = min(storage, system memory's way to the GPUs); direct = min(sum of drives, PCIe

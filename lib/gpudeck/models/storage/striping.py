@@ -13,6 +13,8 @@ from gpudeck.models.storage.lustre import Lustre
 
 Access = Literal["read", "write"]
 Placement = Literal["round-robin", "random"]
+Floats = NDArray[np.floating]
+Counts = NDArray[np.int64] | NDArray[np.float64]
 
 # parts that may limit, in the order in which data passes them on a read
 LIMITS = ("ost", "oss", "oss_network", "client_network", "client")
@@ -36,12 +38,16 @@ class Bandwidth:
 
 @dataclass(frozen=True, slots=True)
 class BandwidthGrid:
-    """Bandwidths, shape (stripe counts, clients), and their limits as indices into `LIMITS`."""
+    """Bandwidths, shape (stripe counts, clients), and their limits as indices into `LIMITS`.
 
-    stripe_counts: NDArray[np.int64]
-    clients: NDArray[np.int64]
-    gb_s: NDArray[np.float64]
+    `terms` are all limits in the order of `LIMITS`, GB/s, shape (limits, stripe counts, clients).
+    """
+
+    stripe_counts: Counts
+    clients: Counts
+    gb_s: Floats
     limit: NDArray[np.int64]
+    terms: Floats
 
 
 def read_bandwidth(
@@ -145,7 +151,36 @@ def bandwidth_grid(
     across, down = np.meshgrid(many, stripes)
     terms, _ = _terms(lustre, access, across, down, files_per_client, shared_file, placement)
     stack = np.stack([terms[name] for name in LIMITS])
-    return BandwidthGrid(stripes, many, stack.min(axis=0), stack.argmin(axis=0))
+    return BandwidthGrid(stripes, many, stack.min(axis=0), stack.argmin(axis=0), stack)
+
+
+def bandwidth_map(lustre: Lustre, clients: int, points: int = 100) -> BandwidthGrid:
+    """Return the read bandwidth between one and all stripes, with one to a number of clients.
+
+    Both counts are taken as real numbers, evenly spaced in their logarithms: a map to draw, on
+    which the borders between limits are where they would be without whole numbers.
+
+    Parameters
+    ----------
+    lustre : Lustre
+        The file system.
+    clients : int
+        The greatest number of clients.
+    points : int
+        Points along each axis, two or more.
+
+    Raises
+    ------
+    InputError
+        There is no client.
+    """
+    _check_load(clients, 1, "round-robin")
+    stripes = np.geomspace(1, max(lustre.stripes(-1), 2), points)
+    many = np.geomspace(1, max(clients, 2), points)
+    across, down = np.meshgrid(many, stripes)
+    terms, _ = _terms(lustre, "read", across, down, 1, False, "round-robin")
+    stack = np.stack([terms[name] for name in LIMITS])
+    return BandwidthGrid(stripes, many, stack.min(axis=0), stack.argmin(axis=0), stack)
 
 
 def _bandwidth(
@@ -170,12 +205,12 @@ def _bandwidth(
 def _terms(
     lustre: Lustre,
     access: Access,
-    clients: NDArray[np.int64],
-    stripes: NDArray[np.int64],
+    clients: Counts,
+    stripes: Counts,
     files_per_client: int,
     shared_file: bool,
     placement: Placement,
-) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64]]:
+) -> tuple[dict[str, Floats], Floats]:
     """Return every limit in GB/s, by name, and the targets that are busy."""
     reading = access == "read"
     ost_gb_s = lustre.ost_read_gb_s if reading else lustre.ost_write_gb_s
@@ -195,9 +230,7 @@ def _terms(
     return terms, used
 
 
-def _targets_used(
-    targets: int, stripes: NDArray[np.int64], files: NDArray[np.int64], placement: Placement
-) -> NDArray[np.float64]:
+def _targets_used(targets: int, stripes: Counts, files: Counts, placement: Placement) -> Floats:
     """Return how many targets hold a stripe of at least one file; for "random" the expectation."""
     if placement == "round-robin":
         return np.minimum(targets, stripes * files).astype(float)
