@@ -1,0 +1,1 @@
+"""The network of a cluster: links, topologies, and the time of collectives."""

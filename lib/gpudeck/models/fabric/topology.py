@@ -1,0 +1,285 @@
+"""Topologies of a network as graphs, from which they are drawn and counted; and closed forms."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import networkx as nx
+
+from gpudeck.errors import InputError
+from gpudeck.models.fabric.checks import positive, whole
+
+HOST_KINDS = frozenset({"host", "gpu"})
+SWITCH_KINDS = ("leaf", "aggregation", "spine")
+Graph = Any  # networkx.Graph: its stubs differ between versions
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a network consists of; `bisection` is in links of a host between two halves."""
+
+    hosts: int
+    switches: int
+    links: int
+    bisection: float
+
+
+@dataclass(frozen=True, eq=False)
+class Topology:
+    """A network as a graph.
+
+    Every vertex has a `kind` (host, gpu, leaf, aggregation, spine, nvswitch) and a `place`: pod and
+    index in its row. Every edge has a `capacity` in links of a host.
+    """
+
+    name: str
+    graph: Graph
+
+    def of_kind(self, *kinds: str) -> list[str]:
+        """Return the vertices of some kinds, in the order in which they were added."""
+        return [name for name, told in self.graph.nodes(data=True) if told["kind"] in kinds]
+
+    def hops(self, source: str, target: str) -> int:
+        """Count the network switches between two hosts on a shortest path.
+
+        Raises
+        ------
+        InputError
+            A host is unknown, or the network does not join them.
+
+        >>> fat_tree(4).hops("host-0-0", "host-3-3")
+        5
+        """
+        for name in (source, target):
+            if name not in self.graph:
+                msg = f"host is {name!r}; allowed are the vertices of {self.name}"
+                raise InputError(msg)
+        try:
+            path = nx.shortest_path(self.graph, source, target)
+        except nx.NetworkXNoPath as error:
+            msg = f"{source!r} and {target!r} are not joined in {self.name}"
+            raise InputError(msg) from error
+        return sum(self.graph.nodes[name]["kind"] in SWITCH_KINDS for name in path)
+
+    def count(self) -> Counts:
+        """Count hosts, switches, links, and the bisection by maximal flow.
+
+        The first half of the hosts sends to the second; hosts are in the order of pods.
+
+        >>> fat_tree(4).count()
+        Counts(hosts=16, switches=20, links=48, bisection=8.0)
+        """
+        kinds = Counter(told["kind"] for _, told in self.graph.nodes(data=True))
+        hosts = self.of_kind(*HOST_KINDS)
+        links = sum(told["kind"] != "nvlink" for *_, told in self.graph.edges(data=True))
+        switches = sum(kinds[kind] for kind in SWITCH_KINDS)
+        return Counts(len(hosts), switches, links, self._bisection(hosts))
+
+    def _bisection(self, hosts: list[str]) -> float:
+        flow = nx.Graph()
+        flow.add_edges_from(
+            (a, b, {"capacity": told["capacity"]})
+            for a, b, told in self.graph.edges(data=True)
+            if told["kind"] != "nvlink"
+        )
+        half = len(hosts) // 2
+        for end, side in (("source", hosts[:half]), ("sink", hosts[half:])):
+            flow.add_node(end)
+            flow.add_edges_from((end, host) for host in side)  # no capacity: infinite
+        return float(nx.maximum_flow_value(flow, "source", "sink"))
+
+
+def fat_tree(k: int, oversubscription: float = 1.0) -> Topology:
+    """Build a three-tier fat tree of k-port switches.
+
+    k pods of k/2 leaves and k/2 aggregation switches, (k/2)² spines, k/2 hosts a leaf. With an
+    oversubscription r the links between pods and spines carry 1/r.
+
+    Parameters
+    ----------
+    k
+        Ports of a switch: even, 2 or more.
+    oversubscription
+        r, 1 or more.
+
+    Raises
+    ------
+    InputError
+        An odd k, or an oversubscription below 1.
+
+    Source: Al-Fares et al. 2008, section 2.2.
+    """
+    half = _half("k", k)
+    upward = 1 / _ratio(oversubscription)
+    graph = nx.Graph()
+    spines = [f"spine-{index}" for index in range(half * half)]
+    _add(graph, spines, "spine", 0)
+    for pod in range(k):
+        leaves = [f"leaf-{pod}-{index}" for index in range(half)]
+        above = [f"aggregation-{pod}-{index}" for index in range(half)]
+        _add(graph, above, "aggregation", pod)
+        _add(graph, leaves, "leaf", pod)
+        for index, leaf in enumerate(leaves):
+            hosts = [f"host-{pod}-{index * half + port}" for port in range(half)]
+            _add(graph, hosts, "host", pod, first=index * half)
+            _link(graph, [(host, leaf) for host in hosts])
+            _link(graph, [(leaf, switch) for switch in above])
+        for index, switch in enumerate(above):
+            row = spines[index * half : (index + 1) * half]
+            _link(graph, [(switch, spine) for spine in row], capacity=upward)
+    return Topology(f"fat tree of {k}-port switches", graph)
+
+
+def leaf_spine(k: int) -> Topology:
+    """Build a two-tier fat tree of k-port switches: k leaves, k/2 spines, k²/2 hosts.
+
+    Raises
+    ------
+    InputError
+        An odd k, or one below 2.
+
+    >>> leaf_spine(4).count()
+    Counts(hosts=8, switches=6, links=16, bisection=4.0)
+    """
+    half = _half("k", k)
+    graph = nx.Graph()
+    spines = [f"spine-{index}" for index in range(half)]
+    _add(graph, spines, "spine", 0)
+    for index in range(k):
+        leaf = f"leaf-{index}-0"
+        hosts = [f"host-{index}-{port}" for port in range(half)]
+        _add(graph, [leaf], "leaf", index)
+        _add(graph, hosts, "host", index)
+        _link(graph, [(host, leaf) for host in hosts])
+        _link(graph, [(leaf, spine) for spine in spines])
+    return Topology(f"two tiers of {k}-port switches", graph)
+
+
+def rail_optimised(nodes: int, gpus_per_node: int, spines: int) -> Topology:
+    """Build a rail-optimised network: GPU i of every node is on leaf i; spines join the rails.
+
+    With no spine it is rail-only: traffic between rails goes over NVLink inside a node.
+
+    Parameters
+    ----------
+    nodes, gpus_per_node
+        Nodes on one set of leaves, and GPUs, each with its own port; 1 or more.
+    spines
+        Switches above the leaves, 0 or more; a leaf has as many links up as down, shared among
+        them.
+
+    Raises
+    ------
+    InputError
+        A count out of range.
+
+    Source: NVIDIA DGX SuperPOD; Wang et al. 2023 (rail-only).
+
+    >>> rail = rail_optimised(4, 8, 4)
+    >>> rail.hops("gpu-0-3", "gpu-2-3"), rail.count().switches
+    (1, 12)
+    """
+    whole("nodes", nodes), whole("gpus_per_node", gpus_per_node)
+    if spines < 0:
+        msg = f"spines is {spines}; allowed are 0 or more"
+        raise InputError(msg)
+    graph = nx.Graph()
+    above = [f"spine-{index}" for index in range(spines)]
+    _add(graph, above, "spine", 0)
+    leaves = [f"leaf-0-{rail}" for rail in range(gpus_per_node)]
+    _add(graph, leaves, "leaf", 0)
+    for leaf in leaves:
+        _link(graph, [(leaf, spine) for spine in above], capacity=nodes / max(1, spines))
+    for node in range(nodes):
+        gpus = [f"gpu-{node}-{rail}" for rail in range(gpus_per_node)]
+        _add(graph, [f"nvswitch-{node}"], "nvswitch", node)
+        _add(graph, gpus, "gpu", node)
+        _link(graph, list(zip(gpus, leaves, strict=True)))
+        _link(graph, [(gpu, f"nvswitch-{node}") for gpu in gpus], kind="nvlink")
+    name = "rail-optimised" if spines else "rail-only"
+    return Topology(f"{name} network of {nodes} nodes", graph)
+
+
+def count_fat_tree(k: int, tiers: int = 3, oversubscription: float = 1.0) -> Counts:
+    """Count a fat tree by its closed form.
+
+    Three tiers: k³/4 hosts, 5k²/4 switches; two tiers: k²/2 hosts, 3k/2 switches; as many links on
+    every tier as hosts; bisection hosts/2/r.
+
+    Parameters
+    ----------
+    k, oversubscription
+        As in `fat_tree`.
+    tiers
+        2 or 3.
+
+    Raises
+    ------
+    InputError
+        An odd k, another number of tiers, or an oversubscription below 1.
+
+    Source: Al-Fares et al. 2008, section 2.2.
+
+    >>> count_fat_tree(48)
+    Counts(hosts=27648, switches=2880, links=82944, bisection=13824.0)
+    """
+    half, ratio = _half("k", k), _ratio(oversubscription)
+    if tiers not in {2, 3}:
+        msg = f"tiers is {tiers}; allowed are 2 and 3"
+        raise InputError(msg)
+    hosts = k * half if tiers == 2 else k * half * half
+    switches = k + half if tiers == 2 else 2 * k * half + half * half
+    return Counts(hosts, switches, tiers * hosts, hosts / 2 / ratio)
+
+
+def find_fat_tree(hosts: int, ports: int) -> tuple[int, Counts]:
+    """Return the tiers of the smallest fat tree of a kind of switch that joins so many hosts.
+
+    Parameters
+    ----------
+    hosts
+        Ports of hosts to join, 1 or more.
+    ports
+        Ports of a switch, even.
+
+    Raises
+    ------
+    InputError
+        Even three tiers join fewer, or a number is out of range.
+
+    >>> find_fat_tree(1024, 64)
+    (2, Counts(hosts=2048, switches=96, links=4096, bisection=1024.0))
+    """
+    whole("hosts", hosts)
+    for tiers in (2, 3):
+        counts = count_fat_tree(ports, tiers)
+        if counts.hosts >= hosts:
+            return tiers, counts
+    msg = f"hosts is {hosts}; three tiers of {ports}-port switches join {counts.hosts} at most"
+    raise InputError(msg)
+
+
+def _half(field: str, k: int) -> int:
+    if isinstance(k, bool) or not isinstance(k, int) or k < 2 or k % 2:
+        msg = f"{field} is {k!r}; allowed are even whole numbers of 2 or more"
+        raise InputError(msg)
+    return k // 2
+
+
+def _ratio(oversubscription: float) -> float:
+    ratio = float(positive("oversubscription", oversubscription))
+    if ratio < 1:
+        msg = f"oversubscription is {oversubscription}; allowed are numbers of 1 or more"
+        raise InputError(msg)
+    return ratio
+
+
+def _add(graph: Graph, names: list[str], kind: str, pod: int, first: int = 0) -> None:
+    for index, name in enumerate(names, start=first):
+        graph.add_node(name, kind=kind, place=(pod, index))
+
+
+def _link(
+    graph: Graph, pairs: list[tuple[str, str]], capacity: float = 1.0, kind: str = "link"
+) -> None:
+    graph.add_edges_from(pairs, capacity=capacity, kind=kind)
