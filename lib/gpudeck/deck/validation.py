@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 from gpudeck.errors import InputError
 from gpudeck.fact import Fact, function_name
+from gpudeck.models.fabric.collectives import build_collectives
 from gpudeck.models.fabric.published import NOTES as FABRIC_NOTES
 from gpudeck.models.fabric.published import compute_published as compute_fabric
 from gpudeck.models.scheduling.published import compute_published as compute_packing
 from gpudeck.models.serving.published import NOTES as SERVING_NOTES
 from gpudeck.models.serving.published import compute_published as compute_serving
 from gpudeck.models.sharing.gpu.published import compute_published as compute_sharing
+from gpudeck.models.training.published import NOTES as TRAINING_NOTES
+from gpudeck.models.training.published import compute_published as compute_training
 from gpudeck.tables import Row, read_table
 
 Compute = Callable[[Sequence[Row]], dict[str, float]]
@@ -23,10 +27,15 @@ MODELS: dict[str, Compute] = {
     "packing": compute_packing,
     "sharing": compute_sharing,
     "serving": compute_serving,
+    "training": partial(compute_training, build=build_collectives),
     "fabric": compute_fabric,
 }
 # why a row may not be met, by model and id
-NOTES: dict[str, Mapping[str, str]] = {"serving": SERVING_NOTES, "fabric": FABRIC_NOTES}
+NOTES: dict[str, Mapping[str, str]] = {
+    "serving": SERVING_NOTES,
+    "fabric": FABRIC_NOTES,
+    "training": TRAINING_NOTES,
+}
 BOUND = "bound"  # the attribute of a row that only bounds the model's number
 
 

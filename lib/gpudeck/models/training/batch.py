@@ -43,6 +43,6 @@ def trade_batch(batch: ArrayLike, critical: float) -> BatchTrade:
     """
     sizes = np.asarray(batch, float)
     if not critical > 0 or not (sizes > 0).all():
-        msg = f"batch is {batch} and critical {critical}; allowed are numbers above 0"
+        msg = f"batch is {sizes} and critical {critical}; allowed are numbers above 0"
         raise InputError(msg)
     return BatchTrade(1 + critical / sizes, 1 + sizes / critical)

@@ -95,27 +95,41 @@ def layer_messages(job: Job, layouts: Layouts, net: Collectives) -> LayerMessage
     reduce-scatter and all-gather; context: gathering keys and values; expert: tokens sent to their
     experts and back. What is given is forward; backward takes as long.
     """
-    t, c = layouts.tensor, layouts.context
-    size = state_bytes(job.precision).activation
-    tokens = layouts.microbatch * job.sequence_tokens / c
+    t, size = layouts.tensor, state_bytes(job.precision).activation
+    tokens = layouts.microbatch * job.sequence_tokens / layouts.context
     vectors = size * tokens * job.model.hidden
     inside = local_ranks(job, 1, t)
     whole = 2 * net.all_reduce_s(vectors, t, inside)
     pair = net.reduce_scatter_s(vectors, t, inside) + net.all_gather_s(vectors, t, inside)
     tensor = np.where(layouts.sequence_parallel, 2 * pair, whole)
-    _, kv = attention_widths(job.model)
-    gathered = size * layouts.microbatch * job.sequence_tokens * kv / t
-    context = net.all_gather_s(gathered, c, local_ranks(job, t, c))
-    sparse = job.model.expert_layers / job.model.layers
-    sent = vectors * job.model.experts_per_token / t
-    expert = 2 * sparse * net.all_to_all_s(
-        sent, layouts.expert, local_ranks(job, t * c, layouts.expert)
-    )
     return LayerMessages(
         np.where(t > 1, tensor, 0.0),
-        np.where(c > 1, context, 0.0),
-        np.where(layouts.expert > 1, expert, 0.0),
+        _context_s(job, layouts, net),
+        _expert_s(job, layouts, net, vectors),
     )
+
+
+def _context_s(job: Job, layouts: Layouts, net: Collectives) -> NDArray[np.float64]:
+    c, t = layouts.context, layouts.tensor
+    if c.max() == 1:
+        return np.zeros(len(layouts))
+    _, kv = attention_widths(job.model)
+    size = state_bytes(job.precision).activation * kv / t
+    gathered = size * layouts.microbatch * job.sequence_tokens
+    seconds = net.all_gather_s(gathered, c, local_ranks(job, t, c))
+    return np.where(c > 1, seconds, 0.0)
+
+
+def _expert_s(
+    job: Job, layouts: Layouts, net: Collectives, vectors: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    e, t = layouts.expert, layouts.tensor
+    if e.max() == 1:
+        return np.zeros(len(layouts))
+    sparse = job.model.expert_layers / job.model.layers
+    sent = vectors * job.model.experts_per_token / t
+    near = local_ranks(job, t * layouts.context, e)
+    return np.where(e > 1, 2 * sparse * net.all_to_all_s(sent, e, near), 0.0)
 
 
 def stage_message_s(job: Job, layouts: Layouts, net: Collectives) -> NDArray[np.float64]:
@@ -130,9 +144,7 @@ def stage_message_s(job: Job, layouts: Layouts, net: Collectives) -> NDArray[np.
     return np.asarray(np.where(layouts.pipeline > 1, seconds, 0.0))
 
 
-def data_messages(
-    job: Job, layouts: Layouts, software: Software, net: Collectives
-) -> DataMessages:
+def data_messages(job: Job, layouts: Layouts, software: Software, net: Collectives) -> DataMessages:
     """Return the data-parallel collectives of a step.
 
     Stage 0 of ZeRO all-reduces gradients; 1 reduce-scatters them and gathers the weights once;
@@ -147,6 +159,9 @@ def data_messages(
         (held.dense, ranks, layouts.tensor),
         (held.experts, ranks // layouts.expert, layouts.tensor * layouts.expert),
     ):
+        several = (group > 1) & (parameters > 0)
+        if not several.any():
+            continue
         near = local_ranks(job, step, group) if software.hierarchical else np.ones_like(group)
         size = states.gradient * parameters
         reduced = np.where(
@@ -155,7 +170,6 @@ def data_messages(
             net.reduce_scatter_s(size, group, near),
         )
         gathered = net.all_gather_s(states.weight * parameters, group, near)
-        several = (group > 1) & (parameters > 0)
         gradient = gradient + np.where(several, reduced, 0.0)
         weight = weight + np.where(several, gathered, 0.0)
     each = (layouts.zero >= 2) | (not software.accumulate)

@@ -146,7 +146,7 @@ def _attention(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the seconds of scores, softmax and weighted sum, forward and backward."""
     model, s = job.model, job.sequence_tokens
-    query, kv = attention_widths(model)
+    query, _ = attention_widths(model)
     values = model.heads * model.head_dim
     flop = 2.0 * tokens * s * (query + values) / layouts.tensor
     if software.fused_attention:

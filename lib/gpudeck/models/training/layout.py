@@ -117,9 +117,7 @@ def stage_layers(
     return np.where(even, slots, slots - 1), slots
 
 
-def divides_layers(
-    layers: int, pipeline: ArrayLike, interleave: ArrayLike
-) -> NDArray[np.bool_]:
+def divides_layers(layers: int, pipeline: ArrayLike, interleave: ArrayLike) -> NDArray[np.bool_]:
     """Say whether stages and interleave divide the layers, or the layers plus two.
 
     >>> divides_layers(126, [14, 16, 20], 1).tolist()

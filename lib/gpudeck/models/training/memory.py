@@ -61,7 +61,7 @@ def zero_bytes(
     """
     n, z = np.asarray(ranks, float), np.asarray(stage)
     if not (n >= 1).all() or not np.isin(z, (0, 1, 2, 3)).all():
-        msg = f"ranks is {ranks} and stage {stage}; allowed are ranks from 1, stages 0 to 3"
+        msg = f"ranks is {n} and stage {z}; allowed are ranks from 1, stages 0 to 3"
         raise InputError(msg)
     states = state_bytes(precision)
     held = (states.weight, 3), (states.gradient, 2), (states.optimiser, 1)
@@ -192,8 +192,11 @@ def estimate_memory(job: Job, layouts: Layouts, software: Software) -> Memory:
     tokens = layouts.microbatch * job.sequence_tokens / layouts.context
     logits = 4.0 * tokens * job.model.vocabulary / layouts.tensor
     activations = layer * outer * rounds + again + np.where(layouts.pipeline == 1, logits, 0.0)
+    # ZeRO-3 gathers one layer's weights while the layer before computes
+    whole = 2 * states.weight * (held.dense + held.experts) / outer
+    gathered = np.where((layouts.zero == 3) & (ranks > 1), whole, 0.0)
     return Memory(
-        spread(states.weight, 3),
+        np.asarray(spread(states.weight, 3) + gathered),
         spread(states.gradient, 2),
         spread(states.optimiser, 1),
         np.asarray(activations),
@@ -219,8 +222,8 @@ def check_memory(job: Job, layout: Layout, software: Software) -> Memory:
         parts = ", ".join(f"{name} {float(getattr(memory, name)[0]) / 1e9:.1f}" for name in PARTS)
         msg = (
             f"memory of layout {layout} is {total_gb:.1f} GB on {job.gpu.id} ({parts}), which is"
-            f" {total_gb - limit_gb:.1f} GB more than the usable {limit_gb:.1f}; allowed are layouts"
-            " that fit"
+            f" {total_gb - limit_gb:.1f} GB more than the usable {limit_gb:.1f}; allowed are"
+            " layouts that fit"
         )
         raise InputError(msg)
     return memory

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,18 +21,28 @@ GPUS_PER_NODE = 8
 BuildNetwork = Callable[..., Collectives]
 
 # Megatron-LM of 2021 waits for its collectives; that of 2022 hides the backward tensor-parallel
-# ones behind weight gradients (section 6.2), and no others; the Llama 3 paper hides all three kinds.
+# ones behind weight gradients (section 6.2), and no others; that of Llama 3 hides all three kinds.
 SOFTWARE = {
     "megatron": Software(overlap=0.0, overlap_tensor=0.0, fused_attention=False),
     "selective": Software(overlap=0.0, fused_attention=False),
     "llama3": Software(),
 }
-# what the papers say of recompute, ZeRO and sequence parallelism; Llama 3 shards optimiser states
-CHOICES: dict[str, dict[str, object]] = {
-    "megatron": {"zero": 0, "recompute": "full", "sequence_parallel": False},
-    "full": {"zero": 0, "recompute": "full", "sequence_parallel": False},
-    "selective": {"zero": 0, "recompute": "selective", "sequence_parallel": True},
-    "llama3": {"zero": 1, "recompute": "none", "sequence_parallel": True},
+
+
+class Choice(NamedTuple):
+    """What a paper says of ZeRO, recompute and sequence parallelism."""
+
+    zero: int
+    recompute: str
+    sequence_parallel: bool
+
+
+# Llama 3 shards optimiser states, and needs no recompute at 8K tokens
+CHOICES = {
+    "megatron": Choice(0, "full", sequence_parallel=False),
+    "full": Choice(0, "full", sequence_parallel=False),
+    "selective": Choice(0, "selective", sequence_parallel=True),
+    "llama3": Choice(1, "none", sequence_parallel=True),
 }
 
 
@@ -95,14 +106,14 @@ def run_steps(run_id: str, build: BuildNetwork, *, full: bool = False) -> Steps:
     system = run_id.partition("-")[0]
     choice = CHOICES["full" if full else system]
     net = build(gpu=job.gpu.id, link=str(rows["link"].value), gpus_per_node=GPUS_PER_NODE)
-    layouts = list_layouts(job, zero=[choice["zero"]], recompute=[choice["recompute"]])
+    layouts = list_layouts(job, zero=[choice.zero], recompute=[choice.recompute])
     kept = np.ones(len(layouts), bool)
     for name in ("tensor", "context", "pipeline", "microbatch", "interleave"):
         if name in rows:
             kept &= getattr(layouts, name) == int(rows[name].number)
     layouts = layouts.take(kept)
     fields = {name: getattr(layouts, name) for name in Layouts.__slots__}
-    fields["sequence_parallel"] = (layouts.tensor > 1) & bool(choice["sequence_parallel"])
+    fields["sequence_parallel"] = (layouts.tensor > 1) & choice.sequence_parallel
     steps = estimate_steps(job, Layouts(**fields), net, SOFTWARE[system])
     fits = steps.memory.total <= job.gpu.memory_gb * 1e9
     # where the model's memory says that no variant fits, although it ran, the leanest is taken

@@ -17,7 +17,7 @@ from gpudeck.models.training.communication import (
 )
 from gpudeck.models.training.job import Job, Software, model_flop
 from gpudeck.models.training.layer import LayerTime, byte_rate, head_time, layer_time
-from gpudeck.models.training.layout import RECOMPUTE, Layout, Layouts, check_layout, stage_layers
+from gpudeck.models.training.layout import Layout, Layouts, check_layout, stage_layers
 from gpudeck.models.training.memory import Memory, check_memory, estimate_memory, stage_parameters
 from gpudeck.models.training.utilisation import utilisation_pct
 
@@ -141,9 +141,7 @@ def _microbatch_parts(
     }
 
 
-def _recompute_s(
-    layer: LayerTime, layouts: Layouts, software: Software
-) -> NDArray[np.float64]:
+def _recompute_s(layer: LayerTime, layouts: Layouts, software: Software) -> NDArray[np.float64]:
     """Return what a layer computes again; fused attention makes its scores again anyway."""
     core = np.zeros_like(layer.attention_s) if software.fused_attention else layer.attention_s
     return np.choose(layouts.recompute, [np.zeros_like(core), core, layer.forward_s])

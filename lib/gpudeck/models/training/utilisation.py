@@ -34,6 +34,6 @@ def utilisation_pct(
     """
     seconds = np.asarray(step_s, float)
     if not (seconds > 0).all() or gpus < 1 or not peak_flop_s > 0:
-        msg = f"step_s is {step_s}, gpus {gpus}, peak {peak_flop_s}; allowed are numbers above 0"
+        msg = f"step_s is {seconds}, gpus {gpus}, peak {peak_flop_s}; allowed are numbers above 0"
         raise InputError(msg)
     return np.asarray(100 * np.asarray(flop, float) / (seconds * gpus * peak_flop_s))
