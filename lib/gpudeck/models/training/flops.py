@@ -140,7 +140,7 @@ def model_flop_per_token(
 
     >>> from gpudeck.workload.model import find_model
     >>> f"{model_flop_per_token(find_model('llama-3-405b'), 8192):.3e}"
-    '2.521e+12'
+    '2.524e+12'
     """
     forward = 2 * matrix_parameters(model) + attention_flop(model, sequence_tokens, causal=causal)
     return 3.0 * forward

@@ -15,8 +15,8 @@ from gpudeck.models.training.memory import usable_bytes
 from gpudeck.models.training.step import estimate_steps
 
 STAGES = (1, 2, 3)
-ROUNDS = (1, 2, 4, 8, 16, 32, 64)
-PRECISIONS = ("tf32", "bf16", "fp8")
+ROUNDS = (1, 2, 4, 8, 16, 32)
+PRECISIONS = ("fp32", "tf32", "bf16", "fp8")
 PIPELINES_MAX = 5
 
 
@@ -37,6 +37,7 @@ class StepGrid:
     memory_gb: dict[tuple[int, int, str], NDArray[np.float64]]
     tokens_s: dict[tuple[int, int, str], NDArray[np.float64]]
     usable_gb: float
+    gpus: int
 
 
 def step_grid(job: Job, net: Collectives) -> StepGrid:
@@ -50,7 +51,7 @@ def step_grid(job: Job, net: Collectives) -> StepGrid:
         The network.
     """
     tensor, pipeline = grid_degrees(job)
-    precision = tuple(p for p in PRECISIONS if _has(job, p))
+    precision = tuple(p for p in PRECISIONS if _has(job, p) or p == job.precision)
     pairs = tuple(product(tensor, pipeline))
     mfu, memory, tokens = {}, {}, {}
     for name in precision:
@@ -60,8 +61,22 @@ def step_grid(job: Job, net: Collectives) -> StepGrid:
                 table[number] for table in tables
             )
     return StepGrid(
-        tensor, pipeline, precision, ROUNDS, mfu, memory, tokens, usable_bytes(job) / 1e9
+        tensor, pipeline, precision, ROUNDS, mfu, memory, tokens, usable_bytes(job) / 1e9, job.gpus
     )
+
+
+def start_degrees(grid: StepGrid, precision: str) -> tuple[int, int]:
+    """Return the degrees to begin with: half of the most stages, and a tensor degree that fits.
+
+    The last pair where none fits.
+    """
+    stages = grid.pipeline[len(grid.pipeline) // 2]
+    fitting = [
+        (tensor, stages)
+        for tensor in grid.tensor
+        if np.isfinite(grid.mfu_pct[tensor, stages, precision][0]).all()
+    ]
+    return fitting[0] if fitting else (grid.tensor[-1], grid.pipeline[-1])
 
 
 def grid_degrees(job: Job) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -102,4 +117,6 @@ def _tables(
 
 
 def _has(job: Job, precision: str) -> bool:
-    return precision == "bf16" or getattr(job.gpu, f"{precision}_tflops") is not None
+    # fp32 without tensor cores only where the job asks for it
+    rate = getattr(job.gpu, f"{precision}_tflops")
+    return precision == "bf16" or (precision != "fp32" and rate is not None)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gpudeck.fact import Fact, function_name
-from gpudeck.models.training.grid import StepGrid, step_grid
+from gpudeck.models.training.grid import StepGrid, start_degrees, step_grid
 from gpudeck.models.training.memory import usable_bytes
 from gpudeck.models.training.published import RunPoint, run_points
 from gpudeck.models.training.study import (
@@ -23,8 +23,15 @@ MODEL = "model:training"
 TOLERANCE_PCT = 10.0  # as in data/published/training.csv
 
 
-def report_techniques(ladder: Sequence[Technique]) -> tuple[Fact, ...]:
+def report_techniques(ladder: Sequence[Technique], scenario_id: str) -> tuple[Fact, ...]:
     """Return the step before and after all techniques, and what each of them brings.
+
+    Parameters
+    ----------
+    ladder : sequence of Technique
+        From `climb_techniques`.
+    scenario_id : str
+        Id of the scenario that the job is of.
 
     Returns
     -------
@@ -55,7 +62,7 @@ def report_techniques(ladder: Sequence[Technique]) -> tuple[Fact, ...]:
         ("precision", end.job.precision.upper(), "text"),
         ("precision_before", first.job.precision.upper(), "text"),
     )
-    facts += [Fact(key, value, unit, "scenario", MODEL, by) for key, value, unit in named]
+    facts += [Fact(key, value, unit, "scenario", scenario_id, by) for key, value, unit in named]
     facts.append(Fact("layout_before", str(first.layout), "text", "computed", MODEL, by))
     facts.append(Fact("layout_after", str(end.layout), "text", "computed", MODEL, by))
     return tuple(facts)
@@ -126,19 +133,20 @@ _SOURCES = {
 
 
 def report_grid(grid: StepGrid, precision: str) -> tuple[Fact, ...]:
-    """Return what accumulation does with most pipeline stages, and most tensor ranks, of the grid.
+    """Return what accumulation does at the degrees that the explorer begins with.
 
     `mfu_once` and `mfu_many` are of ZeRO-1 with the fewest and the most microbatches, `rounds` how
     many those are.
     """
     by = function_name(step_grid)
-    curve = grid.mfu_pct[grid.tensor[-1], grid.pipeline[-1], precision][0]
+    start = start_degrees(grid, precision)
+    curve = grid.mfu_pct[*start, precision][0]
     once, many = (float(np.nan_to_num(curve[place])) for place in (0, -1))
     return (
         _computed("mfu_once", once, "%", by, 1),
         _computed("mfu_many", many, "%", by, 1),
         _computed("rounds", grid.rounds[-1], "count", by, 0),
-        _computed("stages", grid.pipeline[-1], "count", by, 0),
+        _computed("stages", start[1], "count", by, 0),
     )
 
 
