@@ -260,7 +260,7 @@ def _mark_layout(axes: Axes, study: LayoutStudy, name: str, place: int, page: Ca
         f"{page.label(name)}  {spot[1]:.0f}%\n{degrees}", spot,
         (16, shift), textcoords="offset points",
         va="center", fontsize=17, fontweight=700, color=INK, linespacing=1.3,
-        bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.9},
+        bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
     )  # fmt: skip
 
 

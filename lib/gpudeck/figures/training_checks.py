@@ -86,7 +86,7 @@ def tabulate_printed(rows: Sequence[PrintedRow], suspect: str, page: Captioned) 
     header = [page.label(name) for name in ("row", "mfu", "aggregate", "implied", "token")]
     cells = [
         (
-            f"{page.label(row.id.rpartition('-')[0])} · {format_number(row.gpus, page.lang)}",
+            f"{page.label(row.id.rpartition('-')[0])} · {row.gpus:,}",
             format_quantity(row.mfu_pct, "%", page.lang, decimals=1),
             format_number(row.aggregate_pflops, page.lang, decimals=1),
             format_quantity(row.from_aggregate_pct, "%", page.lang, decimals=1),
@@ -104,10 +104,16 @@ def tabulate_contradictions(found: Sequence[Contradiction], page: Captioned) -> 
     rows = [
         (
             page.label(one.id),
-            format_quantity(one.printed, one.unit, page.lang, decimals=one.decimals),
-            format_quantity(one.follows, one.unit, page.lang, decimals=one.decimals),
+            *(_write(value, one, page) for value in (one.printed, one.follows)),
             page.label(f"{one.id}_why"),
         )
         for one in found
     ]
     return table_sheet(page.title, header, rows, words=True)
+
+
+def _write(value: float, one: Contradiction, page: Captioned) -> str:
+    """Write a figure with all its digits, as the paper prints it."""
+    if one.unit == "count":
+        return f"{value:,.0f}"
+    return format_quantity(value, one.unit, page.lang, decimals=one.decimals)

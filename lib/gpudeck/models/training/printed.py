@@ -135,6 +135,10 @@ def report_contradictions(found: tuple[Contradiction, ...]) -> tuple[Fact, ...]:
             Fact(f"{one.id}_follows", one.follows, one.unit, "derived", one.source, by,
                  decimals=digits),
         ]  # fmt: skip
+    llama = found[-1]
+    facts.append(
+        Fact("llama3_ratio", llama.printed / llama.follows, "x", "derived", llama.source, by)
+    )
     return tuple(facts)
 
 
