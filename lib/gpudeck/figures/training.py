@@ -183,7 +183,7 @@ def draw_memory(study: MemoryStudy, page: Captioned) -> str:
             left += size
         over = left > study.usable_gb
         axes.annotate(
-            format_quantity(left, "GB", page.lang, decimals=0), (left, row), (9, 0),
+            format_quantity(left, "GB", page.lang, decimals=int(left < 100)), (left, row), (9, 0),
             textcoords="offset points", va="center", fontsize=18, fontweight=700,
             color=text_colour(WASTE) if over else INK,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
@@ -193,8 +193,9 @@ def draw_memory(study: MemoryStudy, page: Captioned) -> str:
             words, (0, row), (-12, 0), textcoords="offset points", ha="right", va="center",
             fontsize=17, annotation_clip=False,
         )  # fmt: skip
-    axes.axvline(study.usable_gb, color=INK, linewidth=2, linestyle=(0, (5, 3)))
-    limit = format_quantity(study.usable_gb, "GB", page.lang, decimals=0)
+    ends = [-0.45, len(totals) - 0.2]
+    axes.plot([study.usable_gb] * 2, ends, color=INK, linewidth=2, linestyle=(0, (5, 3)))
+    limit = format_quantity(study.usable_gb, "GB", page.lang, decimals=1)
     axes.annotate(
         f"{page.label('usable')} {limit}", (study.usable_gb, len(totals) - 0.42), (8, 0),
         textcoords="offset points", va="center", color=INK,
@@ -253,14 +254,19 @@ def draw_layouts(study: LayoutStudy, page: Captioned) -> str:
 def _mark_layout(axes: Axes, study: LayoutStudy, name: str, place: int, page: Captioned) -> None:
     steps = study.steps
     spot = (float(steps.memory.total[place]) / 1e9, float(steps.mfu_pct[place]))
+    style = _STAGE[int(steps.layouts.zero[place])]
+    axes.plot(*spot, style.marker, color=style.colour, markersize=7)
     axes.plot(*spot, "o", color="none", markeredgecolor=INK, markersize=15, markeredgewidth=2.5)
     degrees = str(steps.layouts.at(place)).rpartition(" · ")[0]
-    shift = {"best": 34, "usual": -8, "slowest": 4}[name]
+    # the usual layout stands among others: its name goes to the empty margin
+    far = name == "usual"
+    where = (0.995, 0.56) if far else (16, 34 if name == "best" else 4)
     axes.annotate(
-        f"{page.label(name)}  {spot[1]:.0f}%\n{degrees}", spot,
-        (16, shift), textcoords="offset points",
+        f"{page.label(name)}  {spot[1]:.0f}%\n{degrees}", spot, where,
+        textcoords="axes fraction" if far else "offset points", ha="right" if far else "left",
         va="center", fontsize=17, fontweight=700, color=INK, linespacing=1.3,
         bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+        arrowprops={**_TIE, "color": INK, "shrinkB": 9} if far else None,
     )  # fmt: skip
 
 

@@ -1,16 +1,21 @@
-"""A plain network for tests: rings inside and between nodes, latency and bandwidth only."""
+"""A plain network, small jobs."""
 
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
+
+from gpudeck.hardware.gpu import find_gpu
+from gpudeck.models.training import Job
+from gpudeck.workload.model import find_model
 
 
 @dataclass(frozen=True)
 class Ring:
     """Collectives by the closed form of a hierarchical ring; bandwidths in bytes/s of a GPU."""
 
-    near: float = 225e9
-    far: float = 25e9
+    near: float = 370e9
+    far: float = 45e9
     latency_s: float = 5e-6
 
     def all_reduce_s(self, size_bytes, ranks, ranks_per_node):
@@ -33,3 +38,21 @@ class Ring:
     def send_s(self, size_bytes, same_node):
         speed = np.where(same_node, self.near, self.far)
         return self.latency_s + np.asarray(size_bytes, float) / speed
+
+
+@pytest.fixture(scope="session")
+def ring():
+    """A network of nodes with eight GPUs."""
+    return Ring()
+
+
+@pytest.fixture(scope="session")
+def job():
+    """Llama-3-8B on 64 H100."""
+    return Job(find_model("llama-3-8b"), find_gpu("H100-SXM"), 64, 8, 8192, 128)
+
+
+@pytest.fixture(scope="session")
+def moe_job():
+    """A small mixture of experts on 64 H100."""
+    return Job(find_model("qwen3-30b-a3b"), find_gpu("H100-SXM"), 64, 8, 4096, 256)
