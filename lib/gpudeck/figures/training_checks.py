@@ -73,7 +73,7 @@ def _name_systems(axes: Axes, points: Sequence[RunPoint], page: Captioned) -> No
         axes.text(0.065, y, page.label(system), transform=axes.transAxes, va="center", color=INK)
     for point in points:
         if abs(point.error_pct) > TOLERANCE_PCT:
-            text = f"{point.error_pct:+.0f}%".replace("-", "\N{MINUS SIGN}")
+            text = f"{point.error_pct:+.1f}%".replace("-", "\N{MINUS SIGN}")
             axes.annotate(
                 text, (point.published_tflops, point.computed_tflops), (12, 0),
                 textcoords="offset points", va="center", fontsize=18, fontweight=700,
@@ -86,7 +86,7 @@ def tabulate_printed(rows: Sequence[PrintedRow], suspect: str, page: Captioned) 
     header = [page.label(name) for name in ("row", "mfu", "aggregate", "implied", "token")]
     cells = [
         (
-            f"{page.label(row.id.rpartition('-')[0])} · {row.gpus:,}",
+            f"{page.label(row.id.rpartition('-')[0])} · {_whole(row.gpus, page)}",
             format_quantity(row.mfu_pct, "%", page.lang, decimals=1),
             format_number(row.aggregate_pflops, page.lang, decimals=1),
             format_quantity(row.from_aggregate_pct, "%", page.lang, decimals=1),
@@ -115,5 +115,9 @@ def tabulate_contradictions(found: Sequence[Contradiction], page: Captioned) -> 
 def _write(value: float, one: Contradiction, page: Captioned) -> str:
     """Write a figure with all its digits, as the paper prints it."""
     if one.unit == "count":
-        return f"{value:,.0f}"
+        return _whole(value, page)
     return format_quantity(value, one.unit, page.lang, decimals=one.decimals)
+
+
+def _whole(value: float, page: Captioned) -> str:
+    return format_number(value, page.lang, decimals=0, scale="plain")

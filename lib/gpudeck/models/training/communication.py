@@ -99,9 +99,14 @@ def layer_messages(job: Job, layouts: Layouts, net: Collectives) -> LayerMessage
     tokens = layouts.microbatch * job.sequence_tokens / layouts.context
     vectors = size * tokens * job.model.hidden
     inside = local_ranks(job, 1, t)
-    whole = 2 * net.all_reduce_s(vectors, t, inside)
-    pair = net.reduce_scatter_s(vectors, t, inside) + net.all_gather_s(vectors, t, inside)
-    tensor = np.where(layouts.sequence_parallel, 2 * pair, whole)
+    tensor = np.zeros(len(layouts))
+    # a network takes time to ask: only what some layout sends
+    if (layouts.sequence_parallel & (t > 1)).any():
+        pair = net.reduce_scatter_s(vectors, t, inside) + net.all_gather_s(vectors, t, inside)
+        tensor = np.where(layouts.sequence_parallel, 2 * pair, tensor)
+    if (~layouts.sequence_parallel & (t > 1)).any():
+        whole = 2 * net.all_reduce_s(vectors, t, inside)
+        tensor = np.where(layouts.sequence_parallel, tensor, whole)
     return LayerMessages(
         np.where(t > 1, tensor, 0.0),
         _context_s(job, layouts, net),
@@ -164,12 +169,13 @@ def data_messages(job: Job, layouts: Layouts, software: Software, net: Collectiv
             continue
         near = local_ranks(job, step, group) if software.hierarchical else np.ones_like(group)
         size = states.gradient * parameters
-        reduced = np.where(
-            layouts.zero == 0,
-            net.all_reduce_s(size, group, near),
-            net.reduce_scatter_s(size, group, near),
-        )
-        gathered = net.all_gather_s(states.weight * parameters, group, near)
+        whole = layouts.zero == 0
+        reduced, gathered = np.zeros(len(layouts)), np.zeros(len(layouts))
+        if whole.any():
+            reduced = np.where(whole, net.all_reduce_s(size, group, near), reduced)
+        if not whole.all():
+            reduced = np.where(whole, reduced, net.reduce_scatter_s(size, group, near))
+            gathered = net.all_gather_s(states.weight * parameters, group, near)
         gradient = gradient + np.where(several, reduced, 0.0)
         weight = weight + np.where(several, gathered, 0.0)
     each = (layouts.zero >= 2) | (not software.accumulate)

@@ -17,7 +17,7 @@ from gpudeck.models.training.step import estimate_steps
 STAGES = (1, 2, 3)
 ROUNDS = (1, 2, 4, 8, 16, 32)
 PRECISIONS = ("fp32", "tf32", "bf16", "fp8")
-PIPELINES_MAX = 5
+PIPELINES_MAX = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
