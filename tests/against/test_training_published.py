@@ -93,7 +93,7 @@ LAYER_MS = {
 
 
 @pytest.mark.parametrize(("parallel", "recompute"), LAYER_MS)
-def test_layer_times_that_fixed_the_sustained_share(parallel, recompute):
+def test_layer_times_of_the_22b_model(parallel, recompute):
     job, _ = find_run("selective-22b")
     software = SOFTWARE["selective"]
     layouts = Layouts.of(Layout(8, microbatch=4, recompute=recompute, sequence_parallel=parallel))
@@ -105,7 +105,7 @@ def test_layer_times_that_fixed_the_sustained_share(parallel, recompute):
         1e3 * (layer.forward_s + message)[0],
         1e3 * (layer.backward_s + message - hidden + again[recompute])[0],
     )
-    assert ours == pytest.approx(LAYER_MS[parallel, recompute], rel=0.11)
+    assert ours == pytest.approx(LAYER_MS[parallel, recompute], rel=0.08)
 
 
 def test_published_rows_are_met_or_have_a_reason():

@@ -266,7 +266,7 @@ def _mark_layout(axes: Axes, study: LayoutStudy, name: str, place: int, page: Ca
         textcoords="axes fraction" if far else "offset points", ha="right" if far else "left",
         va="center", fontsize=17, fontweight=700, color=INK, linespacing=1.3,
         bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
-        arrowprops={**_TIE, "color": INK, "shrinkB": 9, "relpos": (0.1, 1)} if far else None,
+        arrowprops={**_TIE, "color": INK, "shrinkB": 9, "relpos": (0.75, 1)} if far else None,
     )  # fmt: skip
 
 
