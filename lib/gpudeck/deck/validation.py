@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 from gpudeck.errors import InputError
 from gpudeck.fact import Fact, function_name
+from gpudeck.models.fabric.collectives import build_collectives
 from gpudeck.models.fabric.published import NOTES as FABRIC_NOTES
 from gpudeck.models.fabric.published import compute_published as compute_fabric
 from gpudeck.models.scheduling.published import compute_published as compute_packing
@@ -17,6 +19,8 @@ from gpudeck.models.sharing.gpu.published import compute_published as compute_sh
 from gpudeck.models.storage.loader.published import compute_published as compute_loader
 from gpudeck.models.storage.published import NOTES as STORAGE_NOTES
 from gpudeck.models.storage.published import compute_published as compute_storage
+from gpudeck.models.training.published import NOTES as TRAINING_NOTES
+from gpudeck.models.training.published import compute_published as compute_training
 from gpudeck.tables import Row, read_table
 
 Compute = Callable[[Sequence[Row]], dict[str, float]]
@@ -35,6 +39,15 @@ NOTES: dict[str, Mapping[str, str]] = {"serving": SERVING_NOTES, "fabric": FABRI
 }
 # why a row may not be met, by model and id
 NOTES: dict[str, Mapping[str, str]] = {"serving": SERVING_NOTES, "storage": STORAGE_NOTES}
+    "training": partial(compute_training, build=build_collectives),
+    "fabric": compute_fabric,
+}
+# why a row may not be met, by model and id
+NOTES: dict[str, Mapping[str, str]] = {
+    "serving": SERVING_NOTES,
+    "fabric": FABRIC_NOTES,
+    "training": TRAINING_NOTES,
+}
 BOUND = "bound"  # the attribute of a row that only bounds the model's number
 
 
