@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from gpudeck.errors import InputError
 from gpudeck.fact import Fact, function_name
+from gpudeck.models.resilience.published import NOTES as RESILIENCE_NOTES
+from gpudeck.models.resilience.published import compute_published as compute_resilience
 from gpudeck.models.scheduling.published import compute_published as compute_packing
 from gpudeck.models.serving.published import NOTES as SERVING_NOTES
 from gpudeck.models.serving.published import compute_published as compute_serving
@@ -21,9 +23,13 @@ MODELS: dict[str, Compute] = {
     "packing": compute_packing,
     "sharing": compute_sharing,
     "serving": compute_serving,
+    "resilience": compute_resilience,
 }
 # why a row may not be met, by model and id
-NOTES: dict[str, Mapping[str, str]] = {"serving": SERVING_NOTES}
+NOTES: dict[str, Mapping[str, str]] = {
+    "serving": SERVING_NOTES,
+    "resilience": RESILIENCE_NOTES,
+}
 BOUND = "bound"  # the attribute of a row that only bounds the model's number
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import comb
 
 from gpudeck.errors import InputError
@@ -72,14 +73,7 @@ def group_survivability(nodes: int, copies: int, failed: int) -> float:
     _check(nodes, copies, failed)
     if failed < copies:
         return 1.0
-    groups, left = divmod(nodes, copies)
-    whole = groups if left == 0 else groups - 1
-    kept = [comb(copies, j) for j in range(copies)]
-    ways = _power(kept, whole, failed)
-    if left:
-        ring = copies + left
-        ways = _product(ways, [_ring_ways(ring, copies, j) for j in range(ring + 1)], failed)
-    return _coefficient(ways, failed) / comb(nodes, failed)
+    return _coefficient(_group_ways(nodes, copies, failed), failed) / comb(nodes, failed)
 
 
 def ring_survivability(nodes: int, copies: int, failed: int) -> float:
@@ -109,11 +103,40 @@ def ring_survivability(nodes: int, copies: int, failed: int) -> float:
     return _ring_ways(nodes, copies, failed) / comb(nodes, failed)
 
 
+@cache
 def survivability_table(nodes: int, copies: int, most_failed: int) -> tuple[float, ...]:
-    """Return `group_survivability` for 0 to `most_failed` nodes, at most all of them."""
-    return tuple(
-        group_survivability(nodes, copies, failed) for failed in range(min(most_failed, nodes) + 1)
-    )
+    """Return `group_survivability` for 0 to `most_failed` nodes, at most all of them.
+
+    Parameters
+    ----------
+    nodes, copies
+        As in `group_survivability`.
+    most_failed
+        Largest number of failed nodes, 0 to 256.
+
+    Raises
+    ------
+    InputError
+        As in `group_survivability`.
+
+    >>> [round(share, 4) for share in survivability_table(16, 2, 3)]
+    [1.0, 1.0, 0.9333, 0.8]
+    """
+    most = min(most_failed, nodes)
+    _check(nodes, copies, most)
+    ways = _group_ways(nodes, copies, most)
+    return tuple(_coefficient(ways, k) / comb(nodes, k) for k in range(most + 1))
+
+
+def _group_ways(nodes: int, copies: int, degree: int) -> list[int]:
+    """Count, for each k up to a degree, the sets of k nodes that hold no whole group."""
+    groups, left = divmod(nodes, copies)
+    kept = [comb(copies, j) for j in range(copies)]
+    ways = _power(kept, groups if left == 0 else groups - 1, degree)
+    if left:
+        ring = copies + left
+        ways = _product(ways, [_ring_ways(ring, copies, j) for j in range(ring + 1)], degree)
+    return ways
 
 
 def _ring_ways(nodes: int, copies: int, failed: int) -> int:
