@@ -6,7 +6,7 @@ before it works again. Failures are a Poisson process and may fall into a save o
 
 from __future__ import annotations
 
-from math import log1p, sqrt
+from math import exp, log1p, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -89,6 +89,12 @@ def exact_interval(stall_s: float, mtbf_s: float) -> float:
     if ratio < 1e-9:
         # log(1 − t) + t would keep no digit: here Daly's series is exact to all that are left
         return daly_interval(stall_s, mtbf_s)
+    if ratio > 1:
+        # close to M: what is missing of it, u = e^(u − 1 − δ/M), keeps its digits
+        missing = 0.0
+        for _ in range(_STEPS):
+            missing = exp(missing - 1 - ratio)
+        return (1 - missing) * mtbf_s
     low, high = 0.0, 1.0
     share = min(sqrt(2 * ratio), 0.5)
     for _ in range(_STEPS):
@@ -224,5 +230,3 @@ def _check_mtbf(mtbf_s: float) -> None:
     if not 0 < mtbf_s < float("inf"):
         msg = f"mtbf_s is {mtbf_s}; allowed are finite numbers above 0"
         raise InputError(msg)
-
-

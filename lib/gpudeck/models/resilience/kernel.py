@@ -124,7 +124,7 @@ def close_outage(times, spent, missing, detect, wait, load):
 
 
 @njit(cache=True)
-def run_one(
+def run_one(  # noqa: PLR0915
     seed, mean_gap, shares, takes_node, burst_share, burst_nodes, replace,
     nodes, replica_nodes, needed, spares, work, horizon, most_draws,
     interval, stall, save, load, every, storage_save, storage_load, in_memory, survive,

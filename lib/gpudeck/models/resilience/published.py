@@ -85,7 +85,9 @@ def reference_run(gpus: int, days: float, *, after: bool, times: float = 1.0) ->
     run = TrainingRun(
         nodes, NODE_GPUS, rates, float("inf"), days * DAY_S, replace_s=REPLACE_S,
     )  # fmt: skip
-    return simulate_runs(run, protect_reference(run.mtbf_s, nodes, after=after), spawn_seeds(0, RUNS))
+    return simulate_runs(
+        run, protect_reference(run.mtbf_s, nodes, after=after), spawn_seeds(0, RUNS)
+    )
 
 
 def effective_pct(gpus: int, days: float, *, after: bool) -> float:

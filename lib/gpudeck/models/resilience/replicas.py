@@ -1,4 +1,4 @@
-"""Copies of the state in the memory of other nodes: does one copy survive k failed nodes?"""
+"""Copies of the state in the memory of other nodes, and whether one of each survives."""
 
 from __future__ import annotations
 
