@@ -101,7 +101,7 @@ class CheckpointPath:
         """Seconds to move one node's part to another node's memory."""
         return self.state_bytes / self.nodes / (self.replica_gb_s * GB)
 
-    def cost(self, mode: Mode) -> CheckpointCost:
+    def cost(self, mode: str) -> CheckpointCost:
         """Return what a save costs in one mode.
 
         Synchronous: stall = overhead + bytes/storage. Asynchronous: stall = overhead +

@@ -200,7 +200,7 @@ def simulate_runs(run: TrainingRun, protection: Protection, seeds: Sequence[int]
     by_component = np.zeros((runs, len(components)), np.int64)
     records, wall = np.zeros((runs, room)), np.zeros(runs)
     counts = np.zeros((runs, 4), np.int64)
-    kernel.run_many(
+    kernel.run_many(  # type: ignore[call-arg]  # numba's stub counts a starred tuple as one
         np.array([seed % 2**64 for seed in seeds], np.uint64),
         run.mtbf_s,
         np.array(list(run.rates.shares.values())),

@@ -59,7 +59,7 @@ def plan_job(training: Training, resilience: Resilience, gpus: int | None = None
     Raises
     ------
     InputError
-        The job has fewer nodes than a replica or a burst.
+        The job has fewer nodes than a replica.
     """
     count = training.gpus if gpus is None else gpus
     nodes = count // training.gpus_per_node
@@ -72,7 +72,8 @@ def plan_job(training: Training, resilience: Resilience, gpus: int | None = None
         resilience.replica_nodes,
         resilience.replace_h * HOUR_S,
         resilience.burst_pct / 100,
-        resilience.burst_nodes,
+        # no more can be lost than there are
+        min(resilience.burst_nodes, nodes),
     )
     path = CheckpointPath(
         checkpoint_bytes(find_model(training.model).parameters),
@@ -82,7 +83,8 @@ def plan_job(training: Training, resilience: Resilience, gpus: int | None = None
         resilience.snapshot_gb_s,
         resilience.save_overhead_s,
         resilience.replica_gb_s,
-        resilience.replica_copies,
+        # a copy on each node at most; on a single node there is none to lose it with
+        min(resilience.replica_copies, nodes),
     )
     return TrainingJob(run, path, resilience)
 
@@ -91,6 +93,8 @@ def protect(
     job: TrainingJob, mode: Mode, *, automatic: bool, spares: bool = False, elastic: bool = False
 ) -> Protection:
     """Return a protection of a job, its interval the best one for what a save costs.
+
+    A job of one node has nowhere to put copies: its saves go to storage.
 
     Parameters
     ----------
@@ -110,6 +114,7 @@ def protect(
     InputError
         The mode is unknown.
     """
+    mode = "asynchronous" if mode == "memory" and job.path.copies < 2 else mode
     chosen, cost = job.resilience, job.path.cost(mode)
     stall_s = max(cost.stall_s, LEAST_STALL_S)
     interval_s = best_interval(stall_s, job.run.mtbf_s, cost.floor_s)
