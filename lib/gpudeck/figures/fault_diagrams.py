@@ -78,50 +78,43 @@ def _gpu_bars(
     return bars
 
 
-def draw_recovery_architecture(job: TrainingJob, page: Captioned) -> str:
-    """Draw who watches, who decides, and where the state lies: nodes, their memory, storage.
-
-    Parameters
-    ----------
-    job : TrainingJob
-        From `plan_job`.
-    page : Captioned
-        The page that shows it.
-    """
+def draw_recovery_architecture(page: Captioned) -> str:
+    """Draw who watches, who decides, and where the state lies: nodes, their memory, storage."""
     words = page.label
-    node = partial(_draw_node, page=page)
     blocks = [
-        Block("watch", words("watch"), 0, 0, words("watch_detail")),
-        Block("decide", words("decide"), 1, 0, words("decide_detail"), tone="useful"),
-        Block("pool", words("pool"), 2, 0, words("pool_detail"), tone="waiting"),
-        Block("storage", words("storage"), 3, 0, words("storage_detail"), tone="quiet"),
-        Block(
-            "a", words("node_a"), 0, 1, kind="node", tone="plain",
-            content=partial(node, own="A", copy="B"),
+        Block("storage", words("storage"), 0, 0, words("storage_detail"), rows=2, tone="quiet"),
+        Block("watch", words("watch"), 1, 0, words("watch_detail")),
+        Block("decide", words("decide"), 2, 0, words("decide_detail"), tone="useful"),
+        Block("pool", words("pool"), 3, 0, words("pool_detail"), tone="waiting"),
+        *(
+            Block(
+                name,
+                words(f"node_{name}"),
+                column,
+                1,
+                kind="node",
+                tone="plain",
+                content=partial(_draw_node, page=page, own=own, copy=copy),
+            )
+            for column, (name, own, copy) in enumerate(
+                (("a", "A", "B"), ("b", "B", "A"), ("spare", "", "")), start=1
+            )
         ),
-        Block(
-            "b", words("node_b"), 1, 1, kind="node", tone="plain",
-            content=partial(node, own="B", copy="A"),
-        ),
-        Block(
-            "spare", words("spare"), 2, 1, kind="node", tone="plain", dashed=True,
-            content=partial(node, own="", copy=""),
-        ),
-        Block("flush", words("flush"), 3, 1, words("flush_detail"), tone="quiet"),
-    ]  # fmt: skip
+    ]
+    wide = {"width_px": 5.0}
     edges = [
         Edge("a", "watch", words("heartbeat"), exit="top", enter="bottom"),
         Edge("watch", "decide", words("failure"), colour=WASTE),
         Edge("decide", "pool", words("order")),
         Edge("decide", "b", words("restart"), exit="bottom", enter="top", colour=USEFUL),
         Edge("pool", "spare", words("join"), exit="bottom", enter="top"),
-        Edge("a", "b", words("replica"), width_px=5, colour=MOVING, exit="right", enter="left"),
-        Edge("b", "spare", words("load"), width_px=5, colour=USEFUL, exit="right", enter="left"),
-        Edge("flush", "storage", words("persist"), colour=MOVING, exit="top", enter="bottom"),
+        Edge("a", "b", words("replica"), colour=MOVING, exit="right", enter="left", **wide),
+        Edge("b", "spare", words("load"), colour=USEFUL, exit="right", enter="left", **wide),
+        Edge("a", "storage", words("persist"), colour=MOVING, exit="left", enter="right"),
     ]
     groups = [
-        Group(words("control"), ("watch", "decide", "pool", "storage")),
-        Group(words("cluster"), ("a", "b", "spare", "flush")),
+        Group(words("control"), ("watch", "decide", "pool")),
+        Group(words("cluster"), ("a", "b", "spare")),
     ]
     return architecture(
         blocks,
@@ -130,6 +123,7 @@ def draw_recovery_architecture(job: TrainingJob, page: Captioned) -> str:
         **describe(page),
         gutter_x_px=104,
         gutter_y_px=112,
+        column_weights=(3, 4, 4, 4),
         row_weights=(4, 7),
     )
 

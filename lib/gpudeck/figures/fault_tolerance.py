@@ -66,7 +66,7 @@ def draw_efficiency(study: IntervalStudy, page: Captioned) -> str:
     axes = figure.subplots()
     best = [curve.best_s for curve in study.curves]
     low_s, high_s = min(best) / _SHOWN, max(best) * _SHOWN
-    mark_durations(axes, low_s, high_s, page.lang)
+    mark_durations(axes, low_s, high_s, page.lang, dense_marks=True)
     ends, lowest = [], 1.0
     for curve in study.curves:
         inside = (curve.interval_s >= low_s) & (curve.interval_s <= high_s)
@@ -110,12 +110,12 @@ def _mark_best(axes: Axes, curve: IntervalCurve, page: Captioned) -> None:
     bottom = axes.get_ylim()[0]
     axes.plot([curve.best_s] * 2, [bottom, share_pct], color=colour, lw=1.5, ls=(0, (2, 3)))
     interval = write_duration(curve.best_s, page.lang)
-    share = format_quantity(share_pct, "%", page.lang, decimals=1)
+    lost = format_quantity(100 - share_pct, "%", page.lang, decimals=1)
     # the later of the two stands lower: names never meet
     height = 0.30 if curve.mode == "asynchronous" else 0.12
     top = axes.get_ylim()[1]
     axes.annotate(
-        f"{page.label('best')} {interval}\n{share}",
+        f"{page.label('best')} {interval}\n{page.label('loss')} {lost}",
         (curve.best_s, bottom + height * (top - bottom)),
         (10, 0),
         textcoords="offset points",
@@ -161,7 +161,7 @@ def draw_formulas(formulas: FormulaError, study: IntervalStudy, page: Captioned)
         else:
             axes.set_ylim(0, 1.25 * max(float(lost["young"].max()), 1e-3))
         _mark_job(axes, study, page)
-        _name_formulas(axes, lines, page)
+        _name_formulas(axes, formulas, lines, page)
         name_axes(axes, page.label("x"), page.label(name))
         pictures.append(svg_text(figure, f"{page.key}-{name}", page.label(name), page.alt))
     return pictures[0], pictures[1]
@@ -181,7 +181,7 @@ def _mark_job(axes: Axes, study: IntervalStudy, page: Captioned) -> None:
     right = study.mtbf_s < (low * high) ** 0.5
     axes.annotate(
         page.label("job"),
-        (study.mtbf_s, 0.06),
+        (study.mtbf_s, 0.93),
         (8 if right else -8, 0),
         xycoords=("data", "axes fraction"),
         textcoords="offset points",
@@ -190,30 +190,40 @@ def _mark_job(axes: Axes, study: IntervalStudy, page: Captioned) -> None:
     )
 
 
-def _name_formulas(axes: Axes, lines: dict[str, np.ndarray], page: Captioned) -> None:
-    """Name the lines where they part: at the left, where failures are frequent."""
-    places = {"exact": (0.36, 0.80), "young": (0.05, 0.93), "daly": (0.36, 0.68)}
-    if "exact" not in lines:
-        places = {"young": (0.30, 0.80), "daly": (0.30, 0.16)}
-    colours = {"exact": USEFUL, "young": WASTE, "daly": INK}
-    for name in lines:
+def _name_formulas(
+    axes: Axes, formulas: FormulaError, lines: dict[str, np.ndarray], page: Captioned
+) -> None:
+    """Name the lines: Young's at the left, where it parts from the others, these further right."""
+    by_interval = "exact" in lines
+    scale = 60.0 if by_interval else 1.0
+    # above the lines, below them, and beside them: whatever the job, a plate keeps them readable
+    names = [("young", 2, (0, 34) if by_interval else (24, 0), WASTE)]
+    if by_interval:
+        names.append(("both", 34, (14, -40), USEFUL))
+    else:
+        names.append(("daly_zero", 34, (0, 16), INK))
+    for name, at, offset, colour in names:
+        key = "young" if name == "young" else "exact" if by_interval else "daly"
         axes.annotate(
             page.label(name),
-            places[name],
-            xycoords="axes fraction",
+            (float(formulas.mtbf_s[at]), float(lines[key][at]) / scale),
+            offset,
+            textcoords="offset points",
             fontsize=18,
             fontweight=700,
-            color=text_colour(colours[name]),
+            color=text_colour(colour),
+            bbox={"boxstyle": "round,pad=0.15", "facecolor": PAPER, "edgecolor": "none"},
         )
 
 
 def draw_interval_formulas(page: Captioned) -> str:
     """Set the formulas of intervals and efficiencies, each beside what it says."""
+    series = r"1 + \frac{1}{3}\sqrt{\delta/2M} + \delta/18M"
     rows = (
         ("young", r"\tau_Y = \sqrt{2\,\delta M}"),
         (
             "daly",
-            r"\tau_D = \sqrt{2 \delta M} \left[1 + \frac{1}{3}\sqrt{\delta/2M} + \delta/18M\right] - \delta",
+            rf"\tau_D = \sqrt{{2 \delta M}} \left[{series}\right] - \delta",
         ),
         ("exact", r"\tau^{*}:\;\; 1 - \tau/M = e^{-(\tau + \delta)/M}"),
         ("efficiency", r"\eta = \frac{\tau}{M\,e^{R/M}\,(e^{(\tau + \delta)/M} - 1)}"),
@@ -252,10 +262,11 @@ def draw_copies(study: CopiesStudy, small: CopiesStudy, page: Captioned) -> tupl
         last = len(next(iter(one.survive.values()))[: _COPIES_SHOWN + 1]) - 1
         axes.set(xlim=(0, last + 0.1), ylim=(0, 104), yticks=range(0, 101, 25))
         axes.set_xticks(range(0, last + 1, 2))
+        name_axes(axes, page.label("x"), page.label(name))
         if name == "sixteen":
             _draw_published_copies(axes, page)
-        name_axes(axes, page.label("x"), page.label(name))
-        label_line_ends(axes, ends, size_px=17)
+        else:
+            label_line_ends(axes, ends, size_px=17)
         pictures.append(svg_text(figure, f"{page.key}-{name}", page.label(name), page.alt))
     return pictures[0], pictures[1]
 
@@ -266,9 +277,10 @@ def _draw_published_copies(axes: Axes, page: Captioned) -> None:
     axes.annotate(
         page.label("published"),
         points[0],
-        (12, 4),
-        textcoords="offset points",
-        fontsize=16,
+        (0.03, 0.56),
+        textcoords="axes fraction",
+        fontsize=17,
+        arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 1.2, "shrinkB": 6},
         color=MEASURED,
     )
 

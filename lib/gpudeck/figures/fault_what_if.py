@@ -37,7 +37,9 @@ def fault_what_if(grid: FaultGrid, page: Captioned) -> WhatIf:
         }
         return State(grid.interval_min, curves, words)
 
-    sizes = tuple(f"{format_quantity(gpus, 'GPU', page.lang, decimals=0)}" for gpus in grid.gpus)
+    sizes = tuple(
+        format_quantity(gpus, "GPU", page.lang, decimals=0, scale="plain") for gpus in grid.gpus
+    )
     sliders = (
         Slider("gpus", page.label("gpus"), grid.gpus, sizes, grid.gpus.index(_START["gpus"])),
         quantity_slider(

@@ -14,7 +14,7 @@ from gpudeck.models.resilience.training_job import LEAST_STALL_S, TrainingJob
 
 GPUS = (1024, 2048, 4096, 8192, 16_384, 65_536)
 STORAGE_S = (10.0, 30.0, 60.0, 180.0, 600.0)
-INTERVALS_MIN = np.concatenate([np.arange(1, 10, 1.0), np.arange(10, 124, 3.0)])
+INTERVALS_MIN = np.concatenate([np.arange(1, 10, 1.0), np.arange(10, 61, 2.0)])
 MINUTE_S, HOUR_S = 60.0, 3600.0
 
 

@@ -81,12 +81,12 @@ def report_faults(job: TrainingJob, study: IntervalStudy, scenario: Scenario) ->
 def _published_facts() -> tuple[Fact, ...]:
     """Return what the published run and PyTorch's measurement say, and what follows."""
     failures, saves = read_table("failures"), read_table("checkpoints")
-    by = function_name(read_failure_rates)
-    mtbf_s = read_failure_rates().mtbf_s(int(failures.row(RUN, "gpus").number))
+    by, gpus = function_name(read_failure_rates), failures.row(RUN, "gpus")
+    mtbf_s = read_failure_rates().mtbf_s(int(gpus.number))
     waste = first_order_waste(young_interval(LLAMA_STALL_S, mtbf_s), LLAMA_STALL_S, mtbf_s)
     by_waste = function_name(first_order_waste)
     return (
-        _row_fact("llama_gpus", failures.row(RUN, "gpus"), by, 0),
+        Fact("llama_gpus", f"{gpus.number:,.0f}", "text", gpus.kind, gpus.sources[0], by),
         _row_fact("llama_days", failures.row(RUN, "days"), by, 0),
         _row_fact("interruptions", failures.row(RUN, "interruptions"), by, 0),
         _row_fact("unexpected", failures.row(RUN, "unexpected"), by, 0),
@@ -184,7 +184,8 @@ def report_grid(grid: FaultGrid) -> tuple[Fact, ...]:
     by, gpus, storage_s = function_name(fault_grid), grid.gpus[-1], grid.storage_s[2]
     names = {"synchronous": "sync", "asynchronous": "async", "memory": "memory"}
     return (
-        Fact("largest", gpus, "GPU", "computed", MODEL, by, decimals=0),
+        # in full: 65,536 would be shortened to tens of thousands
+        Fact("largest", f"{gpus:,}", "text", "computed", MODEL, by),
         Fact("largest_save", storage_s, "s", "computed", MODEL, by, decimals=0),
         *(
             _computed(f"largest_{names[mode]}", grid.best[mode, gpus, storage_s][1], "%", by, 0)

@@ -24,7 +24,9 @@ from gpudeck.models.resilience.training_job import LEAST_STALL_S, TrainingJob
 # each run is long enough for about so many failures
 FAILURES_A_RUN = 1000
 # the curve reaches from a fraction of the best interval to a multiple of it
-REACH, POINTS, SIMULATED = 30.0, 121, 9
+REACH, POINTS, SIMULATED = 30.0, 161, 9
+# the line goes on beyond the last simulated point
+LINE_TIMES = 10.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +131,7 @@ def study_intervals(
         best_s = best_interval(stall_s, mtbf_s, cost.floor_s)
         recovery_s = job.resilience.detection_s + job.resilience.restart_s + cost.load_s
         low_s, high_s = max(best_s / REACH, cost.floor_s, 1.0), best_s * REACH
-        interval_s = np.geomspace(low_s, high_s, POINTS)
+        interval_s = np.geomspace(low_s, LINE_TIMES * high_s, POINTS)
         simulated_s = np.geomspace(low_s, high_s, SIMULATED)
         lasting = replace(
             run,
@@ -222,8 +224,8 @@ def compare_formulas(stall_s: float, low_s: float, high_s: float, points: int = 
     )
 
 
-# from a failure every few minutes to one every few years
-FREQUENT_S, RARE_S = 600.0, 1e8
+# from a failure every few minutes to one every few months
+FREQUENT_S, RARE_S = 500.0, 2e7
 
 
 def compare_job(job: TrainingJob) -> FormulaError:
