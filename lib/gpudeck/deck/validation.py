@@ -12,6 +12,8 @@ from gpudeck.fact import Fact, function_name
 from gpudeck.models.fabric.collectives import build_collectives
 from gpudeck.models.fabric.published import NOTES as FABRIC_NOTES
 from gpudeck.models.fabric.published import compute_published as compute_fabric
+from gpudeck.models.resilience.published import NOTES as RESILIENCE_NOTES
+from gpudeck.models.resilience.published import compute_published as compute_resilience
 from gpudeck.models.scheduling.published import compute_published as compute_packing
 from gpudeck.models.serving.published import NOTES as SERVING_NOTES
 from gpudeck.models.serving.published import compute_published as compute_serving
@@ -47,6 +49,12 @@ NOTES: dict[str, Mapping[str, str]] = {
     "serving": SERVING_NOTES,
     "fabric": FABRIC_NOTES,
     "training": TRAINING_NOTES,
+    "resilience": compute_resilience,
+}
+# why a row may not be met, by model and id
+NOTES: dict[str, Mapping[str, str]] = {
+    "serving": SERVING_NOTES,
+    "resilience": RESILIENCE_NOTES,
 }
 BOUND = "bound"  # the attribute of a row that only bounds the model's number
 

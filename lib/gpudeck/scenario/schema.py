@@ -570,6 +570,104 @@ def _check_loading(loading: Loading) -> Loading:
     return loading
 
 
+class Resilience(Section):
+    """Failures of the large training job, and how it recovers from them: pages 24 and 25."""
+
+    days: float = Field(
+        gt=0, le=3650, description="length of the run if nothing failed and nothing was saved, days"
+    )
+    failure_rate_x: float = Field(
+        gt=0,
+        le=1000,
+        description="failures of a GPU and its share of the rest, as a multiple of those of the "
+        "Llama 3 405B run (data/failures.csv)",
+    )
+    storage_gb_s: float = Field(
+        gt=0,
+        le=1_000_000,
+        description="bandwidth of the storage that this job's checkpoints get, in GB/s, all nodes "
+        "together",
+    )
+    snapshot_gb_s: float = Field(
+        gt=0,
+        le=10_000,
+        description="bandwidth from each GPU to the memory of its host for a snapshot, in GB/s; an "
+        "assumption, below what PCIe gives",
+    )
+    save_overhead_s: float = Field(
+        ge=0,
+        le=3600,
+        description="what each save stops the job for beyond moving bytes, in seconds: agreeing, "
+        "planning, serialising; an assumption after PyTorch's 6.3 s",
+    )
+    replica_gb_s: float = Field(
+        gt=0,
+        le=10_000,
+        description="bandwidth from each node to the memory of another, in GB/s; an assumption: a "
+        "part of the network",
+    )
+    replica_copies: int = Field(
+        ge=2, le=8, description="copies of each state in memory, the node's own included"
+    )
+    replica_nodes: int = Field(
+        ge=1,
+        le=100_000,
+        description="nodes that hold one data-parallel replica of the model; at most the job's",
+    )
+    watchdog_s: float = Field(
+        ge=0,
+        le=86_400,
+        description="before: seconds until a failure is noticed, by a collective that times out",
+    )
+    detection_s: float = Field(
+        ge=0,
+        le=86_400,
+        description="after: seconds until a failure is noticed, by heartbeats; an assumption",
+    )
+    manual_restart_min: float = Field(
+        ge=0,
+        le=10_080,
+        description="before: minutes until people have found the cause and started the job again, "
+        "mean; an assumption",
+    )
+    restart_s: float = Field(
+        ge=0,
+        le=86_400,
+        description="after: seconds until the job is started again by itself, mean; an assumption",
+    )
+    replace_h: float = Field(
+        ge=0,
+        le=10_000,
+        description="hours until a node that was taken out is replaced or repaired, mean; an "
+        "assumption, the same before and after",
+    )
+    spare_pct: float = Field(
+        ge=0,
+        le=100,
+        description="after: nodes that stand by, in % of the job's nodes, rounded up",
+    )
+    elastic_min_pct: float = Field(
+        gt=0,
+        le=100,
+        description="after: the job goes on with at least this part of its data-parallel replicas, "
+        "in %; 100: it waits for all nodes",
+    )
+    burst_pct: float = Field(
+        ge=0,
+        le=100,
+        description="part of the failures with a lost node that take several nodes at once, in %; "
+        "an assumption",
+    )
+    burst_nodes: int = Field(
+        ge=1, le=64, description="how many nodes those take; at most the job's; an assumption"
+    )
+    deadline_slack_pct: float = Field(
+        ge=0,
+        le=1000,
+        description="a job succeeds if it is done within its days and so many % more",
+    )
+
+
 class Tenant(Section):
     """One user of the shared fleet."""
 
@@ -646,6 +744,8 @@ class Scenario(Section):
     )
     storage: Annotated[StorageSystem, AfterValidator(_check_storage)] = Field(
         description="the parallel file system and the drives of its nodes: pages 16 to 18"
+    resilience: Resilience = Field(
+        description="failures of that job, and how it recovers: pages 24 and 25"
     )
     tenants: Annotated[tuple[Tenant, ...], AfterValidator(_check_tenants)] = Field(
         strict=False,
