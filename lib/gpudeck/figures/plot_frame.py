@@ -16,7 +16,8 @@ _LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 56, 190, 34, 52
 class PlotFrame:
     """Axes as SVG, and where they stand, in pixels of the SVG.
 
-    `left_px`, `top_px`, `width_px`, `height_px` are the rectangle between the axes.
+    `left_px`, `top_px`, `width_px`, `height_px` are the rectangle between the axes; `y_log` says
+    that ordinates stand on a logarithmic axis.
     """
 
     svg: str
@@ -26,6 +27,7 @@ class PlotFrame:
     height_px: float
     x_limits: tuple[float, float]
     y_limits: tuple[float, float]
+    y_log: bool = False
 
     def x_px(self, values: ArrayLike) -> NDArray[np.float64]:
         """Return the pixels of abscissae, same shape as `values`."""
@@ -36,7 +38,10 @@ class PlotFrame:
     def y_px(self, values: ArrayLike) -> NDArray[np.float64]:
         """Return the pixels of ordinates, same shape as `values`; NaN stays NaN."""
         low, high = self.y_limits
-        scaled = (high - np.asarray(values, dtype=float)) / (high - low)
+        numbers = np.asarray(values, dtype=float)
+        if self.y_log:
+            low, high, numbers = np.log(low), np.log(high), np.log(numbers)
+        scaled = (high - numbers) / (high - low)
         return np.round(self.top_px + self.height_px * scaled, 1)
 
 
@@ -48,6 +53,8 @@ def draw_plot_frame(
     x_limits: tuple[float, float],
     y_limits: tuple[float, float],
     axis_names: tuple[str, str],
+    *,
+    y_log: bool = False,
 ) -> PlotFrame:
     """Draw axes of fixed limits, with room at the right for the names of the lines.
 
@@ -61,6 +68,8 @@ def draw_plot_frame(
         Data limits of the axes.
     axis_names : (str, str)
         Quantity and unit of x and y.
+    y_log : bool
+        Whether the y axis is logarithmic; its limits are above 0 then.
     """
     width_px, height_px = size_px
     figure = new_figure(width_px, height_px)
@@ -75,7 +84,9 @@ def draw_plot_frame(
         )
     )
     axes.set(xlim=x_limits, ylim=y_limits)
+    if y_log:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
     name_axes(axes, *axis_names)
-    return PlotFrame(
-        svg_text(figure, key, title, description), _LEFT_PX, _TOP_PX, *inner, x_limits, y_limits
-    )
+    svg = svg_text(figure, key, title, description)
+    return PlotFrame(svg, _LEFT_PX, _TOP_PX, *inner, x_limits, y_limits, y_log)
