@@ -16,10 +16,11 @@ from gpudeck.figures.style import (
     label_line_ends,
     name_axes,
     new_figure,
+    spread,
     svg_text,
     text_colour,
 )
-from gpudeck.interval import interval_of
+from gpudeck.interval import Interval, interval_of
 from gpudeck.models.serving.cap_feedback import ADD, CASE, CUT, KEEP, Overload, find_windows
 from gpudeck.units import format_quantity
 
@@ -120,9 +121,11 @@ def draw_overload(overload: Overload, page: Captioned) -> str:
             fontsize=17,
             color=MUTED,
         )
-    for index, target_s in enumerate(overload.targets_s):
-        gap = interval_of(1000 * overload.loop_gap_s[:, index])
-        tokens = interval_of(overload.loop_tokens_s[:, index])
+    loops = [
+        (interval_of(1000 * gaps), interval_of(tokens))
+        for gaps, tokens in zip(overload.loop_gap_s.T, overload.loop_tokens_s.T, strict=True)
+    ]
+    for gap, tokens in loops:
         axes.errorbar(
             gap.mean,
             tokens.mean,
@@ -134,23 +137,32 @@ def draw_overload(overload: Overload, page: Captioned) -> str:
             capsize=4,
             zorder=5,
         )
+    axes.set(ylim=(0, 1.15 * float(fixed.max())), xlim=(0, None))
+    name_axes(axes, page.label("gap"), page.label("tokens"))
+    end = LineEnd(float(fixed_ms[-1]), float(fixed[-1]), page.label("fixed"), MUTED)
+    label_line_ends(axes, [end], size_px=17)
+    _name_targets(axes, overload, loops, page)
+    return svg_text(figure, page.key, page.title, page.alt)
+
+
+def _name_targets(
+    axes: Axes, overload: Overload, loops: list[tuple[Interval, Interval]], page: Captioned
+) -> None:
+    """Name the target at the left of each dot, one above the other; axes have to be final."""
+    at = [axes.transData.transform((gap.low, tokens.mean)) for gap, tokens in loops]
+    bottom, top = axes.get_window_extent().y0, axes.get_window_extent().y1
+    placed = spread([y + 14 for _, y in at], [25.0] * len(at), bottom, top)
+    for index, ((gap, tokens), (_, old), new) in enumerate(zip(loops, at, placed, strict=True)):
         case = index == CASE
-        name = format_quantity(1000 * float(target_s), "ms", page.lang)
+        target = format_quantity(1000 * float(overload.targets_s[index]), "ms", page.lang)
         axes.annotate(
-            page.label("aim").format(name),
-            (gap.low, tokens.high),
-            (-8, 4),
+            page.label("aim").format(target),
+            (gap.low, tokens.mean),
+            (-12, new - float(old)),
             textcoords="offset points",
             ha="right",
+            va="center",
             fontsize=19 if case else 17,
             fontweight=700 if case else 400,
             color=text_colour(USEFUL),
         )
-    axes.set(ylim=(0, 1.15 * float(fixed.max())), xlim=(0, None))
-    name_axes(axes, page.label("gap"), page.label("tokens"))
-    label_line_ends(
-        axes,
-        [LineEnd(float(fixed_ms[-1]), float(fixed[-1]), page.label("fixed"), MUTED)],
-        size_px=17,
-    )
-    return svg_text(figure, page.key, page.title, page.alt)
