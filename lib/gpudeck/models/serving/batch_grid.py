@@ -97,8 +97,8 @@ def _quantiles(run: ServingResult) -> NDArray[np.float64]:
 def report_batches(grid: BatchGrid) -> tuple[Fact, ...]:
     """Return the state that is shown first, and its 99th percentiles of TTFT.
 
-    `start_rate` (requests/s), `start_cap`, `start_delay` (ms), `start_dynamic` and
-    `start_continuous` (s, or ms below one).
+    `start_rate` (requests/s), `start_cap`, `start_delay` (ms), `start_percentile`, `start_dynamic`
+    and `start_continuous` (s, or ms below one).
     """
     by = function_name(batch_grid)
     rate, cap, delay = grid.start
@@ -106,6 +106,7 @@ def report_batches(grid: BatchGrid) -> tuple[Fact, ...]:
         Fact("start_rate", rate, "request/s", "simulated", SOURCE, by),
         Fact("start_cap", cap, "count", "simulated", SOURCE, by, decimals=0),
         Fact("start_delay", delay, "ms", "simulated", SOURCE, by, decimals=0),
+        Fact("start_percentile", float(PERCENTILES[-1]), "1", "simulated", SOURCE, by, decimals=0),
     ]
     for name, curve in (
         ("dynamic", grid.dynamic[rate, cap, delay]),
