@@ -222,7 +222,7 @@ def draw_adaptation(page: Captioned) -> tuple[str, str]:
     """Return the feedback on the batch cap as pseudocode and as a flow chart."""
     words = page.label
     code = pseudocode(
-        words("code").split("\n"), key=f"{page.key}-code", title=page.title, marked=(5, 7)
+        words("code").split("\n"), key=f"{page.key}-code", title=page.title, marked=(9, 11)
     )
     steps = [
         Step("start", words("start"), 0, 0, "start"),

@@ -31,7 +31,7 @@ class Slide:
         return Slot(1168, 482)
 
     def label(self, name: str) -> str:
-        own = {"aim": "aim {}", "code": "\n".join(f"line {number}" for number in range(1, 9))}
+        own = {"aim": "aim {}", "code": "\n".join(f"line {number}" for number in range(1, 13))}
         return own.get(name, name.replace("_", " "))
 
 
