@@ -22,6 +22,8 @@ TARGETS = (1.25, 1.5, 2.0, 3.0)
 CASE = 1
 # offered load of the run whose decisions are shown, as a share of the saturated rate: too much
 OVERLOAD = 1.3
+# requests that are served one after the other to see how long a gap is at least
+ALONE = 40
 CUT, KEEP, ADD = -1, 0, 1
 
 
@@ -106,7 +108,8 @@ def study_overload(
     waiting = [table.all_at_once() for table in tables]
     caps = tuple(2**power for power in range(continuous.max_batch.bit_length()))
     caps = (*(cap for cap in caps if 2 < cap < continuous.max_batch), continuous.max_batch)
-    single_s = _measure(waiting[:1], replace(continuous, max_batch=1), replica)[0, 0]
+    few = waiting[0].take(slice(0, ALONE))
+    single_s = _measure([few], replace(continuous, max_batch=1), replica)[0, 0]
     targets = single_s * np.array(TARGETS)
     fixed = [_measure(waiting, replace(continuous, max_batch=cap), replica) for cap in caps]
     loops = [_measure(waiting, _with_loop(continuous, t), replica) for t in targets]
