@@ -127,8 +127,8 @@ def report_requests(serving: Serving) -> tuple[Fact, ...]:
     by = function_name(report_requests)
     if serving.trace is None:
         rows = read_table("request_lengths").of(serving.requests)
-        kind, source, name = rows["rows"].kind, rows["rows"].sources[0], serving.requests
-        count = rows["rows"].number
+        first, name = rows["rows"], str(serving.requests)
+        kind, source, count = first.kind, first.sources[0], round(first.number)
         prompt, output = rows["prompt_mean"].number, rows["output_mean"].number
     else:
         log = _read_own_log(serving.trace)
@@ -137,7 +137,7 @@ def report_requests(serving: Serving) -> tuple[Fact, ...]:
         prompt, output = float(log.prompt_tokens.mean()), float(log.output_tokens.mean())
     return (
         Fact("trace_name", name, "text", kind, source, by),
-        Fact("trace_requests", round(count), "request", kind, source, by, decimals=0),
+        Fact("trace_requests", count, "request", kind, source, by, decimals=0),
         Fact("trace_prompt", prompt, "token", kind, source, by, decimals=0),
         Fact("trace_output", output, "token", kind, source, by, decimals=0),
     )
