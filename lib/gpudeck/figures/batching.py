@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from gpudeck.figures.architecture import Block, Group, architecture
@@ -17,15 +18,20 @@ from gpudeck.figures.style import (
     MUTED,
     SERIES,
     USEFUL,
+    WAITING,
     WASTE,
     LineEnd,
+    bar_style,
     label_line_ends,
     name_axes,
     new_figure,
     svg_text,
+    text_colour,
 )
-from gpudeck.interval import band_of
+from gpudeck.interval import Interval, band_of, interval_of
+from gpudeck.models.serving.equal_latency import EqualLatency
 from gpudeck.models.serving.load_curve import ENGINES, LoadCurve
+from gpudeck.units import format_number, format_quantity
 
 ENGINE_STYLE: dict[str, dict[str, object]] = {
     "static": {"color": WASTE, "linestyle": (0, (5, 2)), "linewidth": 3},
@@ -36,7 +42,7 @@ ENGINE_STYLE: dict[str, dict[str, object]] = {
 
 
 def draw_load_curve(curve: LoadCurve, page: Captioned) -> str:
-    """Draw p99 TTFT over the rate of arrival, one line an engine, with the objective.
+    """Draw TTFT and time between tokens over what is carried, one line an engine.
 
     Parameters
     ----------
@@ -45,60 +51,149 @@ def draw_load_curve(curve: LoadCurve, page: Captioned) -> str:
     page : Captioned
         The page that shows it.
     """
-    return _draw_latency(curve, page, curve.ttft_p99_s, curve.ttft_objective_s)
-
-
-def draw_token_gaps(curve: LoadCurve, page: Captioned) -> str:
-    """Draw p99 time between tokens over the rate of arrival, in milliseconds."""
-    gaps_ms = {name: 1000 * values for name, values in curve.tbt_p99_s.items()}
-    return _draw_latency(curve, page, gaps_ms, 1000 * curve.tbt_objective_s)
+    figure = new_figure(page.slot.width_px, page.slot.height_px)
+    panels = figure.subplots(1, 2)
+    shown = (
+        ("ttft", curve.ttft_s, curve.goal.ttft_s),
+        ("tbt", {name: 1000 * gaps for name, gaps in curve.tbt_s.items()}, 1000 * curve.goal.tbt_s),
+    )
+    drawn = [
+        _draw_latency(axes, curve, latency, objective, name, page)
+        for axes, (name, latency, objective) in zip(panels, shown, strict=True)
+    ]
+    for axes, ends in zip(panels, drawn, strict=True):
+        label_line_ends(axes, ends, size_px=17)
+    return svg_text(figure, page.key, page.title, page.alt)
 
 
 def _draw_latency(
+    axes: Axes,
     curve: LoadCurve,
-    page: Captioned,
     latency: dict[str, NDArray[np.float64]],
     objective: float,
-) -> str:
-    figure = new_figure(page.slot.width_px, page.slot.height_px)
-    axes = figure.subplots()
-    rates = curve.rates_per_s
-    # a logarithmic axis has no place for zero: a run without gaps between tokens
-    shown = {name: np.maximum(latency[name], objective / 1000) for name in ENGINES}
+    measure: str,
+    page: Captioned,
+) -> list[LineEnd]:
+    """Draw one latency of all engines; return the right ends of the lines to be labelled."""
     ends = []
     for name in ENGINES:
         style = ENGINE_STYLE[name]
-        band = band_of(np.log10(shown[name]))
-        mean = 10**band.mean
-        axes.fill_between(
-            rates, 10**band.low, 10**band.high, color=style["color"], alpha=0.22, lw=0
-        )
-        axes.plot(rates, mean, **style)  # type: ignore[arg-type]
-        sustained = float(curve.sustained_per_s[name].mean())
-        if sustained > 0:
-            at = float(np.interp(sustained, rates, mean))
-            axes.plot(sustained, at, "o", color=style["color"], markersize=12, zorder=5)
-        weight = 700 if name in ("static", "adaptive") else 400
-        ends.append(
-            LineEnd(
-                float(rates[-1]), float(mean[-1]), page.label(name), str(style["color"]), weight
+        # a logarithmic axis has no place for zero: a run without gaps between tokens
+        band = band_of(np.log10(np.maximum(latency[name], objective / 1000)))
+        carried, mean = curve.carried_per_s[name].mean(axis=0), 10**band.mean
+        around = np.r_[10**band.low, 10 ** band.high[::-1]]
+        axes.fill(np.r_[carried, carried[::-1]], around, color=style["color"], alpha=0.22, lw=0)
+        axes.plot(carried, mean, **style)  # type: ignore[arg-type]  # keywords
+        _mark_capacity(axes, curve, name, mean, page)
+        text, colour = page.label(name), str(style["color"])
+        if name in ("continuous", "adaptive"):
+            weight = 700 if name == "adaptive" else 400
+            ends.append(LineEnd(float(carried[-1]), float(mean[-1]), text, colour, weight))
+        else:
+            # the upper one above its beginning, the lower one below its middle
+            upper = name == "static"
+            at = 0 if upper else len(carried) // 2
+            axes.annotate(
+                text,
+                (carried[at], mean[at]),
+                (0, 10) if upper else (4, -18),
+                textcoords="offset points",
+                va="bottom" if upper else "top",
+                fontsize=17,
+                fontweight=700 if upper else 400,
+                color=text_colour(colour),
             )
-        )
     axes.axhline(objective, color=INK, linewidth=1.5, linestyle=(0, (2, 3)))
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.set(xlim=(0, rates[-1]))
+    axes.set(xscale="log", yscale="log")
+    low, high = axes.get_ylim()
+    axes.set(ylim=(low, 1.5 * high))
+    _mark_plainly(axes)
     axes.annotate(
-        page.label("objective"),
-        (rates[-1] / 2, objective),
-        (0, 6),
+        page.label(f"objective_{measure}"),
+        (0, objective),
+        (6, -5),
+        xycoords=axes.get_yaxis_transform(),
         textcoords="offset points",
-        ha="center",
+        va="top",
         color=MUTED,
     )
-    name_axes(axes, page.label("x"), page.label("y"))
-    label_line_ends(axes, ends, size_px=17)
+    name_axes(axes, page.label("x"), page.label(f"y_{measure}"))
+    return ends
+
+
+def _mark_capacity(
+    axes: Axes, curve: LoadCurve, name: str, mean: NDArray[np.float64], page: Captioned
+) -> None:
+    """Mark the highest rate within the objectives with a dot; the adaptive engine's in figures."""
+    capacity = float(curve.capacity_per_s[name].mean())
+    if capacity <= 0:
+        return
+    at = 10 ** float(np.interp(capacity, curve.offered_per_s[name], np.log10(mean)))
+    colour = ENGINE_STYLE[name]["color"]
+    axes.plot(capacity, at, "o", color=colour, markersize=12, zorder=5)
+    if name == "adaptive":
+        axes.annotate(
+            format_number(capacity, page.lang, decimals=1),
+            (capacity, at),
+            (0, -12),
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            fontsize=20,
+            fontweight=700,
+            color=text_colour(str(colour)),
+        )
+
+
+def _mark_plainly(axes: Axes) -> None:
+    """Write plain numbers on both logarithmic axes, where they are short also 2 and 5."""
+    for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+        steps = (1.0, 2.0, 5.0) if high / low < 500 else (1.0,)
+        powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+        marks = [step * 10.0**power for power in powers for step in steps]
+        axis.set_ticks([mark for mark in marks if low <= mark <= high])
+        axis.set_ticks([], minor=True)
+        axis.set_major_formatter("{x:g}")
+
+
+def draw_equal(equal: EqualLatency, page: Captioned) -> str:
+    """Draw what each engine carries at equal latency: within the objectives, and TTFT relaxed."""
+    figure = new_figure(page.slot.width_px, page.slot.height_px)
+    panels = figure.subplots(1, 2, sharey=True)
+    names = list(equal.within_per_s)
+    for axes, samples, title in zip(
+        panels, (equal.within_per_s, equal.relaxed_per_s), ("within", "relaxed"), strict=True
+    ):
+        intervals = [interval_of(samples[name]) for name in names]
+        for row, (name, interval) in enumerate(zip(names, intervals, strict=True)):
+            _draw_carried(axes, row, interval, name, page)
+        axes.set(xlim=(0, 1.6 * max(*(i.high for i in intervals), 1e-9)), xticks=[])
+        axes.grid(visible=False)
+        axes.set_title(page.label(title), loc="left", fontsize=18, color=INK)
+    panels[0].set_yticks(
+        range(len(names)), [page.label(name) for name in names], color=INK, fontsize=18
+    )
+    panels[0].set_ylim(len(names) - 0.45, -0.55)
     return svg_text(figure, page.key, page.title, page.alt)
+
+
+def _draw_carried(axes: Axes, row: int, interval: Interval, name: str, page: Captioned) -> None:
+    shade = USEFUL if name == "adaptive" else WASTE if name == "static" else WAITING
+    axes.barh(row, interval.mean, 0.6, **bar_style(shade))  # type: ignore[arg-type]  # keywords
+    spread = [[interval.mean - max(interval.low, 0.0)], [interval.high - interval.mean]]
+    if interval.mean > 0:
+        axes.errorbar(interval.mean, row, xerr=spread, color=INK, capsize=5, linewidth=2, zorder=4)
+    text = format_quantity(interval.mean, "request/s", page.lang, decimals=1)
+    axes.annotate(
+        text if interval.mean > 0 else page.label("none"),
+        (interval.high, row),
+        (10, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=18,
+        fontweight=700,
+        color=text_colour(USEFUL) if name == "adaptive" else INK,
+    )
 
 
 def draw_batcher(page: Captioned) -> str:
@@ -127,7 +222,7 @@ def draw_adaptation(page: Captioned) -> tuple[str, str]:
     """Return the feedback on the batch cap as pseudocode and as a flow chart."""
     words = page.label
     code = pseudocode(
-        words("code").split("\n"), key=f"{page.key}-code", title=page.title, marked=(5, 7)
+        words("code").split("\n"), key=f"{page.key}-code", title=page.title, marked=(9, 11)
     )
     steps = [
         Step("start", words("start"), 0, 0, "start"),
@@ -149,22 +244,3 @@ def draw_adaptation(page: Captioned) -> tuple[str, str]:
         row_weights=(3, 6, 6, 4),
     )  # fmt: skip
     return code, chart
-
-
-def draw_cap(curve: LoadCurve, page: Captioned) -> str:
-    """Draw the batch cap and the running requests of the adaptive engine over time."""
-    run = curve.trace
-    figure = new_figure(page.slot.width_px, page.slot.height_px)
-    axes = figure.subplots()
-    seconds = run.end_s - run.requests.arrival_s.min()
-    # a screen has no room for more points, and the file none for more bytes
-    step = max(1, len(seconds) // 800)
-    lines = (("cap", run.cap, USEFUL, "-"), ("running", run.iteration_requests, MUTED, ":"))
-    ends = []
-    for name, values, colour, dash in lines:
-        axes.plot(seconds[::step], values[::step], color=colour, linestyle=dash)
-        ends.append(LineEnd(float(seconds[-1]), float(values[-1]), page.label(name), colour))
-    axes.set(xlim=(0, seconds[-1]), ylim=(0, None))
-    name_axes(axes, page.label("x"), page.label("y"))
-    label_line_ends(axes, ends, size_px=17)
-    return svg_text(figure, page.key, page.title, page.alt)

@@ -234,7 +234,10 @@ def _name_areas(axes: Axes, use: PoolUse, page: Captioned) -> None:
 
 def draw_knobs(study: KnobStudy, page: Captioned) -> str:
     """Set the effect of each knob in a table: throughput and both latencies, with half widths."""
-    header = [page.label(name) for name in ("setting", "tokens", "ttft", "tbt")]
+    # one unit for the column, so that its numbers compare
+    long = max(float(samples["ttft_s"].mean()) for samples in study.samples.values()) >= 1
+    unit, scale, decimals = ("s", 1.0, 2) if long else ("ms", 1e3, 0)
+    header = [page.label(name) for name in ("setting", "tokens", f"ttft_{unit}", "tbt")]
     rows = []
     for name, samples in study.samples.items():
         words = page.label(name)
@@ -244,7 +247,7 @@ def draw_knobs(study: KnobStudy, page: Captioned) -> str:
             (
                 words,
                 plus_minus(samples["tokens_s"], page.lang, 0),
-                plus_minus(1e3 * samples["ttft_s"], page.lang, 0),
+                plus_minus(scale * samples["ttft_s"], page.lang, decimals),
                 plus_minus(1e3 * samples["tbt_s"], page.lang, 1),
             )
         )

@@ -13,6 +13,7 @@ from gpudeck.figures.what_if import (
     percent_slider,
     quantity_slider,
     readable,
+    readable_seconds,
     what_if_frame,
 )
 from gpudeck.models.serving.knobs import ChunkGrid
@@ -28,15 +29,15 @@ def tuning_what_if(grid: ChunkGrid, page: Captioned) -> WhatIf:
         words = {}
         for name, key, curve in (("chunked", chunked, y[0]), ("whole", whole, y[1])):
             words[f"tbt_{name}"] = readable(float(curve[-1]), "ms", page.lang, 0)
-            words[f"ttft_{name}"] = readable(1e3 * grid.ttft_s[key], "ms", page.lang, 0)
+            words[f"ttft_{name}"] = readable_seconds(grid.ttft_s[key], page.lang)
         return State(x, y, words)
 
-    middle = grid.chunk_tokens[len(grid.chunk_tokens) // 2]
+    length, budget = grid.start
     sliders = (
         quantity_slider(
-            "chunk_tokens", page.label("chunk"), grid.chunk_tokens, middle, "token", page.lang
+            "chunk_tokens", page.label("chunk"), grid.chunk_tokens, budget, "token", page.lang
         ),
-        percent_slider("length_pct", page.label("length"), grid.length_pct, 100),
+        percent_slider("length_pct", page.label("length"), grid.length_pct, length),
     )
     top = 1e3 * max(float(curve[-1]) for curve in grid.tbt_s.values())
     lines = (Line(page.label("chunked"), USEFUL), Line(page.label("whole"), WASTE, "10 4"))

@@ -17,7 +17,8 @@ _LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 56, 190, 34, 52
 class PlotFrame:
     """Axes as SVG, and where they stand, in pixels of the SVG.
 
-    `left_px`, `top_px`, `width_px`, `height_px` are the rectangle between the axes.
+    `left_px`, `top_px`, `width_px`, `height_px` are the rectangle between the axes; `y_log` says
+    that ordinates stand on a logarithmic axis.
     """
 
     svg: str
@@ -27,6 +28,7 @@ class PlotFrame:
     height_px: float
     x_limits: tuple[float, float]
     y_limits: tuple[float, float]
+    y_log: bool = False
 
     def x_px(self, values: ArrayLike) -> NDArray[np.float64]:
         """Return the pixels of abscissae, same shape as `values`."""
@@ -37,7 +39,10 @@ class PlotFrame:
     def y_px(self, values: ArrayLike) -> NDArray[np.float64]:
         """Return the pixels of ordinates, same shape as `values`; NaN stays NaN."""
         low, high = self.y_limits
-        scaled = (high - np.asarray(values, dtype=float)) / (high - low)
+        numbers = np.asarray(values, dtype=float)
+        if self.y_log:
+            low, high, numbers = np.log(low), np.log(high), np.log(numbers)
+        scaled = (high - numbers) / (high - low)
         return np.round(self.top_px + self.height_px * scaled, 1)
 
 
@@ -49,7 +54,9 @@ def draw_plot_frame(
     x_limits: tuple[float, float],
     y_limits: tuple[float, float],
     axis_names: tuple[str, str],
+    *,
     x_ticks: Mapping[float, str] | None = None,
+    y_log: bool = False,
 ) -> PlotFrame:
     """Draw axes of fixed limits, with room at the right for the names of the lines.
 
@@ -65,6 +72,8 @@ def draw_plot_frame(
         Quantity and unit of x and y.
     x_ticks : mapping of float to str, optional
         Words of the ticks of x by their place, where numbers would not do.
+    y_log : bool
+        Whether the y axis is logarithmic; its limits are above 0 then.
     """
     width_px, height_px = size_px
     figure = new_figure(width_px, height_px)
@@ -81,7 +90,9 @@ def draw_plot_frame(
     if x_ticks is not None:
         axes.set_xticks(list(x_ticks), list(x_ticks.values()))
     axes.set(xlim=x_limits, ylim=y_limits)
+    if y_log:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
     name_axes(axes, *axis_names)
-    return PlotFrame(
-        svg_text(figure, key, title, description), _LEFT_PX, _TOP_PX, *inner, x_limits, y_limits
-    )
+    svg = svg_text(figure, key, title, description)
+    return PlotFrame(svg, _LEFT_PX, _TOP_PX, *inner, x_limits, y_limits, y_log)

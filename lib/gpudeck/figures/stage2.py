@@ -29,9 +29,16 @@ from gpudeck.units import format_number, format_quantity
 
 _SHOWN = ("stranded", "delay_mean_s", "utilisation_pct", "useful_pct")
 _DELAYS = ("delay_mean_s", "delay_p50_s", "delay_p90_s", "urgent_delay_mean_s")
-# rows of the table with their digits; those that the serving pages compute have none
-_METRICS = {"sm": 1, "throughput": 0, "started_per_h": 1, "per_usd": 3, "per_kwh": 3}
-_LATER = ("latency", "serving")
+# rows of the table with their digits, and the one that matters
+_METRICS = {
+    "asked": 1,
+    "sm": 1,
+    "throughput": 0,
+    "started_per_h": 1,
+    "per_usd": 3,
+    "per_kwh": 3,
+}
+_MARKED = "per_usd"
 _BEFORE = {"color": MUTED, "linestyle": (0, (6, 2)), "linewidth": 2.0}
 _AFTER = {"color": USEFUL, "linewidth": 3.0}
 _HOUR_S, _DAY_S = 3600.0, 86_400.0
@@ -250,7 +257,7 @@ def _policy_text(
 
 
 def tabulate_metrics(effect: OrchestrationEffect, page: Captioned) -> str:
-    """Set the metrics so far before and after in a table, and name those that come later."""
+    """Set the metrics that orchestration changes, before and after, in a table."""
     rows = []
     for measure, decimals in _METRICS.items():
         cells = [page.label(measure)]
@@ -258,10 +265,8 @@ def tabulate_metrics(effect: OrchestrationEffect, page: Captioned) -> str:
         change: Change = percent_change(effect.change_pct(measure), page.lang)
         cells.append(f"{change.mean} ({change.span})" if change.mean else "–")
         rows.append(cells)
-    later = page.label("later")
-    rows += [[page.label(name), "–", "–", later] for name in _LATER]
     header = [page.label(name) for name in ("measure", "before", "after", "change")]
-    return table_sheet(page.title, header, rows, marked=3)
+    return table_sheet(page.title, header, rows, marked=list(_METRICS).index(_MARKED))
 
 
 def _delay(seconds: float, lang: str) -> str:

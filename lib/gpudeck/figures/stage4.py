@@ -27,8 +27,8 @@ from gpudeck.figures.style import (
 )
 from gpudeck.interval import band_of, interval_of
 from gpudeck.journey.stage4 import AFTER, BEFORE, LOADED, MEASURES, ServingEffect
-from gpudeck.metrics import weighted_quantile
 from gpudeck.models.serving import ServingResult
+from gpudeck.models.serving.pooled import pooled_quantile
 from gpudeck.units import format_number, format_quantity
 
 # the four of the main slide, with the digits that each needs
@@ -205,8 +205,7 @@ def _quantiles(result: ServingResult, measure: str) -> NDArray[np.float64]:
     counts = np.ones(len(values), np.int64)
     if measure == "tbt":
         values, counts = result.gaps()
-    found = [weighted_quantile(values, counts, float(share)) for share in _SHARES]
-    return np.maximum(found, 1e-6)
+    return np.maximum(pooled_quantile(values, counts, _SHARES), 1e-6)
 
 
 def _name_curves(axes: Axes, curves: list[NDArray[np.float64]], page: Captioned) -> None:

@@ -93,22 +93,36 @@ def readable(value: float, unit: str, lang: str, decimals: int = 1) -> str:
     return format_quantity(value, unit, lang, decimals=decimals)
 
 
+def readable_seconds(value_s: float, lang: str) -> str:
+    """Write a time in milliseconds below a second, else in seconds, with two digits.
+
+    >>> readable_seconds(0.0312, "en"), readable_seconds(41.3, "en")
+    ('31 ms', '41 s')
+    """
+    unit, scale = ("ms", 1000) if value_s < 1 else ("s", 1)
+    return format_quantity(scale * value_s, unit, lang)
+
+
 def what_if_frame(
     page: Captioned,
     x: tuple[float, float],
     y: tuple[float, float],
     rows: int = 1,
+    *,
     x_ticks: Mapping[float, str] | None = None,
+    y_log: bool = False,
 ) -> PlotFrame:
     """Draw the axes of a what-if slide, named by its labels `x` and `y`, to these limits.
 
     `rows` says how many rows its sliders take: three sliders take two. `x_ticks` are as of
-    `draw_plot_frame`.
+    `draw_plot_frame`. `y_log` makes y logarithmic; a slide that asks the kernel has none.
     """
     height_px = page.slot.height_px - _CONTROLS_PX - (rows - 1) * _ROW_PX
     size_px = (page.slot.width_px, height_px)
     names = (page.label("x"), page.label("y"))
-    return draw_plot_frame(page.key, page.title, page.alt, size_px, x, y, names, x_ticks)
+    return draw_plot_frame(
+        page.key, page.title, page.alt, size_px, x, y, names, x_ticks=x_ticks, y_log=y_log
+    )
 
 
 @cache

@@ -19,7 +19,7 @@ from gpudeck.journey.stage2_report import report_stage2
 from gpudeck.journey.stage3 import DataPathEffect, run_stage3
 from gpudeck.journey.stage3_report import report_stage3
 from gpudeck.journey.stage4 import ServingEffect, run_stage4
-from gpudeck.journey.stage4_report import report_stage4
+from gpudeck.journey.stage4_report import report_serving_cost, report_stage4
 from gpudeck.journey.use_grid import UseGrid, report_use, use_grid
 from gpudeck.journey.waterfall import PARTS, Waterfall, attribute_day
 
@@ -41,6 +41,7 @@ __all__ = [
     "report_better_policy",
     "report_demand",
     "report_gains",
+    "report_serving_cost",
     "report_sized",
     "report_stage1",
     "report_stage2",

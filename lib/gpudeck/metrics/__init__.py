@@ -1,7 +1,7 @@
 """The nine metrics, defined once, and the checks that hold between them."""
 
 from gpudeck.metrics.consistency import Check, check_run
-from gpudeck.metrics.latency import LatencySummary, weighted_quantile
+from gpudeck.metrics.latency import LatencySummary
 from gpudeck.metrics.serving import (
     DEFINITIONS,
     FURTHER,
@@ -21,5 +21,4 @@ __all__ = [
     "ServingMetrics",
     "check_run",
     "measure_serving",
-    "weighted_quantile",
 ]

@@ -5,63 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from gpudeck.errors import InputError
+from gpudeck.models.serving.pooled import pooled_quantile
 from gpudeck.models.serving.result import ServingResult
 
 
 @dataclass(frozen=True, slots=True)
 class LatencySummary:
-    """Mean and quantiles of one latency, seconds; all NaN where nothing was measured."""
+    """Mean and quantiles of one latency, seconds; all NaN where nothing was measured.
+
+    A quantile is the smallest value that at least its share of all does not exceed, as everywhere
+    in the deck (`gpudeck.models.serving.pooled`): a latency that was measured, never one between.
+    """
 
     mean_s: float
     p50_s: float
     p90_s: float
     p99_s: float
-
-
-def weighted_quantile(values: ArrayLike, counts: ArrayLike, share: float) -> float:
-    """Return a quantile of values that occur several times, without writing them out.
-
-    The same as ``numpy.quantile(numpy.repeat(values, counts), share)``: between the two values
-    around place share·(n − 1) it is interpolated.
-
-    Parameters
-    ----------
-    values
-        Shape (m,), any order.
-    counts
-        How often each occurs, shape (m,), whole numbers of 0 or above, one above.
-    share
-        From 0 to 1.
-
-    Raises
-    ------
-    InputError
-        Shapes differ, a count is negative, nothing is counted, or the share is out of range.
-
-    >>> float(weighted_quantile([2.0, 1.0], [1, 3], 0.5))
-    1.0
-    """
-    numbers, times = np.asarray(values, np.float64), np.asarray(counts, np.int64)
-    if numbers.shape != times.shape or numbers.ndim != 1:
-        msg = f"values have shape {numbers.shape}, counts {times.shape}; allowed is one shape (m,)"
-        raise InputError(msg)
-    if not 0 <= share <= 1:
-        msg = f"share is {share}; allowed is from 0 to 1"
-        raise InputError(msg)
-    if (times < 0).any() or times.sum() == 0:
-        msg = "counts are all 0, or one is negative; allowed are 0 or above, and one above 0"
-        raise InputError(msg)
-    order = np.argsort(numbers, kind="stable")
-    reached = np.cumsum(times[order])
-    place = share * (int(reached[-1]) - 1)
-    below, above = (
-        float(numbers[order[np.searchsorted(reached, whole, side="right")]])
-        for whole in (np.floor(place), np.ceil(place))
-    )
-    return below + (place - np.floor(place)) * (above - below)
 
 
 def summarise_latency(
@@ -84,9 +45,7 @@ def summarise_latency(
     times = np.ones(len(values), np.int64) if counts is None else counts[known]
     if times.sum() == 0:
         return LatencySummary(*[float("nan")] * 4)
-    order = np.argsort(values)  # once: the quantiles' stable sort then finds it in order
-    values, times = values[order], times[order]
-    quantiles = [weighted_quantile(values, times, share) for share in (0.5, 0.9, 0.99)]
+    quantiles = pooled_quantile(values, times, (0.5, 0.9, 0.99)).tolist()
     return LatencySummary(float(np.average(values, weights=times)), *quantiles)
 
 

@@ -15,11 +15,14 @@ from gpudeck.journey.stage4 import (
     STEPS,
     ServingEffect,
     climb_steps,
+    run_stage4,
     serving_steps,
 )
+from gpudeck.journey.stage4_report import report_serving_cost, report_stage4
 from gpudeck.metrics import Objectives
 from gpudeck.models.serving import Engine, Replica, RequestTable, StepTime
 from gpudeck.rng import generator
+from gpudeck.scenario import read_scenario
 
 STEP = StepTime(np.r_[0.0, 0.008 + 2e-5 * np.arange(1, 9001)], np.zeros(2))
 REPLICA = Replica("H100-SXM", "llama-2-7b", step_time=STEP)
@@ -100,3 +103,20 @@ def test_what_is_wrong_is_named(effect: ServingEffect) -> None:
         effect.samples("speed", AFTER)
     with pytest.raises(InputError, match="step is 'none'"):
         effect.samples("busy", "none")
+
+
+def test_the_report_names_its_trace_and_leaves_prices_to_their_slide() -> None:
+    scenario = read_scenario("small", ["runs=2"])
+    effect = run_stage4(scenario, 0)
+    facts = {fact.key: fact for fact in report_stage4(effect, scenario)}
+    assert facts["trace_requests"].source == "azure-llm-2023"
+    assert facts["budget"].source == facts["gpu"].source == scenario.id
+    more = effect.samples("throughput", "paged") - effect.samples("throughput", "chunked")
+    assert facts["paged_more"].value == pytest.approx(more.mean())
+    assert facts["throughput_after"].value == pytest.approx(
+        effect.samples("throughput", AFTER).mean()
+    )
+    costs = {fact.key: fact for fact in report_serving_cost(effect, scenario, "en")}
+    assert not facts.keys() & costs.keys()
+    after = effect.samples("per_joule", AFTER).mean()
+    assert costs["per_joule_facility"].value == pytest.approx(after / costs["pue"].value)

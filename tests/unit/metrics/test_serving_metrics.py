@@ -15,10 +15,10 @@ from gpudeck.metrics import (
     Objectives,
     check_run,
     measure_serving,
-    weighted_quantile,
 )
 from gpudeck.metrics.economy import energy_j, tokens_per_joule, tokens_per_usd
 from gpudeck.metrics.efficiency import effective_prefill_efficiency, prefill_efficiency
+from gpudeck.metrics.latency import summarise_latency
 from gpudeck.metrics.throughput import measure_goodput, measure_throughput
 from gpudeck.models.serving import (
     Engine,
@@ -48,31 +48,23 @@ def serve(
 @given(
     st.lists(st.tuples(st.floats(-1e3, 1e3), st.integers(0, 6)), min_size=1, max_size=20).filter(
         lambda pairs: any(count for _, count in pairs)
-    ),
-    st.floats(0, 1),
+    )
 )
-def test_weighted_quantiles_are_those_of_the_values_written_out(
-    pairs: list[tuple[float, int]], share: float
-) -> None:
-    values, counts = zip(*pairs, strict=True)
-    wanted = np.quantile(np.repeat(values, counts), share)
-    assert weighted_quantile(values, counts, share) == pytest.approx(wanted, abs=1e-9)
+def test_quantiles_are_those_of_the_values_written_out(pairs: list[tuple[float, int]]) -> None:
+    values, counts = (np.array(column) for column in zip(*pairs, strict=True))
+    summary = summarise_latency(np.append(values, np.nan), np.append(counts, 3))
+    written = np.repeat(values, counts)
+    wanted = np.quantile(written, (0.5, 0.9, 0.99), method="inverted_cdf")
+    assert [summary.p50_s, summary.p90_s, summary.p99_s] == wanted.tolist()
+    assert summary.mean_s == pytest.approx(written.mean(), abs=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("values", "counts", "share", "named"),
-    [
-        ([1.0], [1, 2], 0.5, "shape"),
-        ([1.0], [0], 0.5, "counts"),
-        ([1.0, 2.0], [3, -1], 0.5, "counts"),
-        ([1.0], [1], 1.5, "share"),
-    ],
-)
-def test_bad_quantiles_are_refused(
-    values: list[float], counts: list[int], share: float, named: str
-) -> None:
-    with pytest.raises(InputError, match=named):
-        weighted_quantile(values, counts, share)
+def test_a_quantile_is_a_latency_that_was_measured() -> None:
+    assert summarise_latency(np.array([1.0, 2.0])).p50_s == 1.0
+
+
+def test_nothing_measured_has_no_latency() -> None:
+    assert np.isnan(summarise_latency(np.array([np.nan])).p99_s)
 
 
 def test_one_request_by_hand() -> None:

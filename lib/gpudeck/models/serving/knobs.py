@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from gpudeck.errors import InputError
 from gpudeck.fact import Fact, function_name, mean_fact
 from gpudeck.models.serving.engine import Engine
+from gpudeck.models.serving.goodput import ttft_percentile
 from gpudeck.models.serving.memory_pool import LOAD as POOL_LOAD
 from gpudeck.models.serving.memory_pool import PoolUse, make_stream, pools_of, settled
 from gpudeck.models.serving.pooled import pooled_quantile
@@ -57,6 +58,12 @@ class ChunkGrid:
     tbt_s: dict[tuple[int, int | None], NDArray[np.float64]]
     ttft_s: dict[tuple[int, int | None], float]
     rate_s: float
+
+    @property
+    def start(self) -> tuple[int, int]:
+        """Length and budget that are shown first: prompts as they are, or the first, the middle."""
+        length = 100 if 100 in self.length_pct else self.length_pct[0]
+        return length, self.chunk_tokens[len(self.chunk_tokens) // 2]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,7 +170,7 @@ def _measure(
     run = simulate(table.with_rate(rate_s), engine, replica)
     return (
         float(table.output_tokens.sum() / full.makespan_s),
-        float(np.quantile(run.ttft_s, 0.99)),
+        ttft_percentile(run),
         float(gap_quantiles(run)),
     )
 
@@ -174,7 +181,7 @@ def chunk_grid(
     replica: Replica,
     *,
     length_pct: Sequence[int] = (50, 75, 100, 150),
-    chunk_tokens: Sequence[int] = (128, 256, 512, 1024, 2048),
+    chunk_tokens: Sequence[int] | None = None,
 ) -> ChunkGrid:
     """Serve requests with prompts of other lengths and other chunk budgets, one run each.
 
@@ -187,8 +194,9 @@ def chunk_grid(
     length_pct
         Length of each prompt in % of its own.
     chunk_tokens
-        Token budgets of an iteration.
+        Token budgets of an iteration; from a quarter to four times the engine's if not told.
     """
+    budgets = tuple(chunk_tokens or chunk_budgets(engine.chunk_tokens))
     share = np.arange(800, 991, 5) / 1000
     whole = replace(engine, policy="paged", prefix_cache=False)
     longer = {pct: _stretched(table, pct, replica) for pct in length_pct}
@@ -197,12 +205,21 @@ def chunk_grid(
     ttft: dict[tuple[int, int | None], float] = {}
     for pct, stretched in longer.items():
         requests = stretched.with_rate(rate_s)
-        for chunk in (None, *chunk_tokens):
+        for chunk in (None, *budgets):
             tuned = replace(whole, policy="chunked", chunk_tokens=chunk) if chunk else whole
             run = simulate(requests, tuned, replica)
             tbt[pct, chunk] = gap_quantiles(run, share)
-            ttft[pct, chunk] = float(np.quantile(run.ttft_s, 0.99))
-    return ChunkGrid(tuple(length_pct), tuple(chunk_tokens), share, tbt, ttft, rate_s)
+            ttft[pct, chunk] = ttft_percentile(run)
+    return ChunkGrid(tuple(length_pct), budgets, share, tbt, ttft, rate_s)
+
+
+def chunk_budgets(middle: int) -> tuple[int, ...]:
+    """Return budgets around one, each twice the one before.
+
+    >>> chunk_budgets(512)
+    (128, 256, 512, 1024, 2048)
+    """
+    return tuple(sorted({max(int(middle * 2.0**power), 1) for power in range(-2, 3)}))
 
 
 def _stretched(table: RequestTable, pct: int, replica: Replica) -> RequestTable:
@@ -246,17 +263,20 @@ def _pool_tokens(table: RequestTable, replica: Replica) -> int:
 
 
 def report_knobs(study: KnobStudy) -> tuple[Fact, ...]:
-    """Return `tokens_<setting>`, `ttft_<setting>`, `tbt_<setting>` and the values turned to."""
+    """Return `tokens_<setting>`, `ttft_<setting>`, `tbt_<setting>` and the values turned to.
+
+    A time to first token is in milliseconds below a second.
+    """
     by = function_name(turn_knobs)
     facts = []
     for name, samples in study.samples.items():
         facts.append(
             mean_fact(f"tokens_{name}", samples["tokens_s"], "token/s", MODEL, by, decimals=0)
         )
-        facts += [
-            mean_fact(f"{key}_{name}", 1e3 * samples[f"{key}_s"], "ms", MODEL, by, decimals=0)
-            for key in ("ttft", "tbt")
-        ]
+        ttft_s, tbt_s = samples["ttft_s"], samples["tbt_s"]
+        facts.append(mean_fact(f"tbt_{name}", 1e3 * tbt_s, "ms", MODEL, by, decimals=0))
+        unit, scale = ("ms", 1e3) if ttft_s.mean() < 1 else ("s", 1.0)
+        facts.append(mean_fact(f"ttft_{name}", scale * ttft_s, unit, MODEL, by, decimals=None))
     facts += [
         Fact(f"value_{key}", value, "count", "simulated", MODEL, by)
         for key, value in study.values.items()
@@ -300,26 +320,26 @@ def report_pools(study: PoolStudy) -> tuple[Fact, ...]:
 
 
 def report_grid(grid: ChunkGrid) -> tuple[Fact, ...]:
-    """Return the 99th percentile of the time between tokens with the longest prompts, ms.
+    """Return 99th percentiles of the time between tokens, where the sliders start and beyond.
 
-    `long_whole` and `long_chunked`, the latter with the middle budget `middle`; `length`, %.
+    `start_whole`, `start_chunked` (ms), with the prompts' own length and the budget `start_budget`;
+    `long_whole`, `long_chunked` (ms), with prompts of `length` (%); `grid_rate`.
     """
     by = function_name(chunk_grid)
-    longest, middle = max(grid.length_pct), grid.chunk_tokens[len(grid.chunk_tokens) // 2]
-    facts = [
-        Fact(
-            key,
-            1e3 * float(grid.tbt_s[longest, chunk][-1]),
-            "ms",
-            "simulated",
-            MODEL,
-            by,
-            decimals=0,
-        )
-        for key, chunk in (("long_whole", None), ("long_chunked", middle))
-    ]
+    length, budget = grid.start
+    longest = max(grid.length_pct)
+    states = (
+        ("start_whole", length, None),
+        ("start_chunked", length, budget),
+        ("long_whole", longest, None),
+        ("long_chunked", longest, budget),
+    )
+    facts = []
+    for key, pct, chunk in states:
+        gap_ms = 1e3 * float(grid.tbt_s[pct, chunk][-1])
+        facts.append(Fact(key, gap_ms, "ms", "simulated", MODEL, by, decimals=0))
     facts += [
-        Fact("middle", middle, "token", "simulated", MODEL, by),
+        Fact("start_budget", budget, "token", "simulated", MODEL, by),
         Fact("length", longest, "%", "simulated", MODEL, by),
         Fact("grid_rate", grid.rate_s, "request/s", "simulated", MODEL, by),
     ]

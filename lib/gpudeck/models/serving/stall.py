@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,8 @@ from gpudeck.models.serving.engine import Engine
 from gpudeck.models.serving.replica import Replica
 from gpudeck.models.serving.result import ServingResult
 from gpudeck.models.serving.simulate import simulate
+from gpudeck.scenario import Scenario
+from gpudeck.scenario.serving import report_requests
 from gpudeck.workload.request import RequestTable
 
 MODEL = "model:serving"
@@ -97,11 +100,26 @@ def trace_stall(
     )
 
 
-def report_stall(trace: StallTrace) -> tuple[Fact, ...]:
+def report_stall(
+    trace: StallTrace, scenario: Scenario, tables: Sequence[RequestTable]
+) -> tuple[Fact, ...]:
     """Return the longest gap and the last first token of both runs, and the chunks.
 
-    `stall_whole`, `stall_chunked` (ms); `ttft_whole`, `ttft_chunked` (ms); `iterations_chunked`;
-    `running`, `prompts`, `prompt_tokens`, `budget`.
+    Parameters
+    ----------
+    trace
+        From `trace_stall`.
+    scenario
+        What the engine and the replica are from.
+    tables
+        The scenario's requests, to say how long these prompts are among them.
+
+    Returns
+    -------
+    tuple of Fact
+        `stall_whole`, `stall_chunked` (ms); `ttft_whole`, `ttft_chunked` (ms);
+        `iterations_chunked`; `running`, `prompts`, `prompt_tokens`; `longer` (requests with a
+        shorter prompt, %); the scenario's `budget`; and those of `report_requests`.
     """
     by = function_name(trace_stall)
     facts = []
@@ -111,12 +129,16 @@ def report_stall(trace: StallTrace) -> tuple[Fact, ...]:
                 Fact(f"{key}_{name}", 1e3 * value, "ms", "simulated", MODEL, by, decimals=0)
             )
     requests = trace.whole.requests
+    length = int(requests.prompt_tokens[-1])
+    shorter = np.concatenate([table.prompt_tokens for table in tables]) < length
     counts = (
         ("iterations_chunked", len(trace.chunks(trace.chunked)), "count", "simulated"),
         ("running", trace.decodes, "request", "simulated"),
         ("prompts", len(requests) - trace.decodes, "count", "simulated"),
-        ("prompt_tokens", int(requests.prompt_tokens[-1]), "token", "simulated"),
-        ("budget", trace.chunked.engine.chunk_tokens, "token", "scenario"),
+        ("prompt_tokens", length, "token", "simulated"),
+        ("longer", 100 * float(shorter.mean()), "%", "simulated"),
     )
     facts += [Fact(key, value, unit, kind, MODEL, by) for key, value, unit, kind in counts]
-    return tuple(facts)
+    budget = trace.chunked.engine.chunk_tokens
+    facts.append(Fact("budget", budget, "token", "scenario", scenario.id, by))
+    return (*facts, *report_requests(scenario.serving))

@@ -6,6 +6,7 @@ import pytest
 from gpudeck.errors import InputError
 from gpudeck.models.serving import Engine, Replica, RequestTable, bucketing, knobs, stall
 from gpudeck.models.serving.simulate import simulate
+from gpudeck.scenario import read_scenario
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +35,15 @@ def test_a_chunk_is_what_decoding_leaves_of_the_budget(replica):
     assert trace.chunked.decodes[chunked].sum() == 48
 
 
-def test_the_longest_gap_holds_the_whole_prompt_or_one_chunk(replica):
+def test_the_longest_gap_holds_the_whole_prompt_or_one_chunk(replica, tables):
     trace = stall.trace_stall(replica, Engine(chunk_tokens=512))
-    facts = {fact.key: fact.value for fact in stall.report_stall(trace)}
+    scenario = read_scenario("default")
+    reported = {fact.key: fact for fact in stall.report_stall(trace, scenario, tables)}
+    facts = {key: fact.value for key, fact in reported.items()}
+    assert reported["budget"].source == scenario.id
+    assert reported["trace_requests"].source == "azure-llm-2023"
+    prompts = np.concatenate([table.prompt_tokens for table in tables])
+    assert facts["longer"] == pytest.approx(100 * (prompts < facts["prompt_tokens"]).mean())
     whole = trace.whole
     alone = (whole.decodes == 0) & (whole.start_s >= trace.arrival_s)
     prompts_s = (whole.end_s - whole.start_s)[alone].sum()
@@ -112,6 +119,8 @@ def test_the_grid_compares_with_whole_prompts(replica, tables):
     assert all((np.diff(curve) >= 0).all() for curve in grid.tbt_s.values())
     facts = {fact.key: fact.value for fact in knobs.report_grid(grid)}
     assert facts["long_chunked"] == pytest.approx(1e3 * grid.tbt_s[100, 512][-1])
+    assert facts["start_whole"] == pytest.approx(1e3 * grid.tbt_s[100, None][-1])
+    assert facts["start_budget"] == 512
 
 
 def test_pools_are_reported_with_their_least(replica, tables):
