@@ -12,6 +12,18 @@ from gpudeck.models.serving.engine import Engine
 from gpudeck.models.serving.replica import Replica
 from gpudeck.workload.request import RequestTable
 
+_PIECE = 1 << 20
+
+
+def sum_spans(start_s: NDArray[np.float64], end_s: NDArray[np.float64]) -> float:
+    """Return the sum of end − start, piece by piece: runs have tens of millions of iterations.
+
+    >>> sum_spans(np.array([0.0, 2.0]), np.array([1.0, 2.5]))
+    1.5
+    """
+    pieces = range(0, len(start_s), _PIECE)
+    return float(sum((end_s[i : i + _PIECE] - start_s[i : i + _PIECE]).sum() for i in pieces))
+
 
 @dataclass(frozen=True)
 class Segments:
@@ -122,7 +134,7 @@ class ServingResult(RequestLatencies):
     @property
     def busy_s(self) -> float:
         """Seconds in iterations, summed over replicas."""
-        return float((self.end_s - self.start_s).sum())
+        return sum_spans(self.start_s, self.end_s)
 
     @property
     def busy_fraction(self) -> float:
