@@ -487,7 +487,7 @@ def advance(  # noqa: PLR0915 - one loop
         if decimal[NOW] >= until_s:
             return logged, count, NOTHING
         # those admitted in this iteration may end in it too
-        if count + rules.max_batch > parts.size:
+        if count + done.size > parts.size:
             return logged, count, MORE_PARTS
         if logged == log.size:
             return logged, count, MORE_LOG

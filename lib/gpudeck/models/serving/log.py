@@ -33,16 +33,16 @@ class RunLog:
     ----------
     requests, tokens
         Requests of the run, and the tokens that they want.
-    max_batch
-        How many of them may end in one iteration.
+    together
+        How many of them may end in one iteration, at most.
     pushed
         Requests that replicas have before the run.
     """
 
-    def __init__(self, requests: int, tokens: int, max_batch: int, pushed: int = 0) -> None:
+    def __init__(self, requests: int, tokens: int, together: int, pushed: int = 0) -> None:
         guess = min(tokens // _TOKENS_AN_ITERATION + 2 * requests + 64, _MOST_AT_FIRST)
         self._iterations = np.empty(guess, ITERATION)
-        self._parts = np.empty(requests + max_batch, SEGMENT)
+        self._parts = np.empty(requests + together, SEGMENT)
         self._reached = np.zeros(4, np.int64)
         self._reached[PUSHED] = pushed
 

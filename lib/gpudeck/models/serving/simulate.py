@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gpudeck.errors import InputError
 from gpudeck.hardware.gpu import find_gpu
-from gpudeck.models.serving.engine import Engine
+from gpudeck.models.serving.engine import COUNT_MAX, Engine, require_count
 from gpudeck.models.serving.kernel import (
     CHUNKED,
     CONTINUOUS,
@@ -82,12 +82,12 @@ def simulate(
     >>> int(result.tokens.sum())
     208
     """
-    if router not in _ROUTERS:
+    _require_kinds(requests, engine, replica)
+    if not isinstance(router, str) or router not in _ROUTERS:
         msg = f"router is {router!r}; allowed are {', '.join(_ROUTERS)}"
         raise InputError(msg)
-    if replicas < 1:
-        msg = f"replicas is {replicas}; allowed is 1 or more"
-        raise InputError(msg)
+    require_count("replicas", replicas)
+    replicas = int(replicas)
     order = np.argsort(requests.arrival_s, kind="stable")
     ordered = requests.take(order)
     capacity = _capacity_tokens(engine, replica)
@@ -126,6 +126,17 @@ def simulate(
     )
 
 
+def _require_kinds(requests: object, engine: object, replica: object) -> None:
+    for name, value, kind in (
+        ("requests", requests, RequestTable),
+        ("engine", engine, Engine),
+        ("replica", replica, Replica),
+    ):
+        if not isinstance(value, kind):
+            msg = f"{name} is {value!r}; allowed is a {kind.__name__}"
+            raise InputError(msg)
+
+
 def _given(
     requests: RequestTable, given_first_s: NDArray[np.float64] | None
 ) -> NDArray[np.float64]:
@@ -133,7 +144,11 @@ def _given(
     n = len(requests.arrival_s)
     if given_first_s is None:
         return np.full(n, np.nan)
-    given = np.asarray(given_first_s, float)
+    try:
+        given = np.asarray(given_first_s, float)
+    except (TypeError, ValueError):
+        msg = f"given_first_s is {given_first_s!r}; allowed are {n} numbers"
+        raise InputError(msg) from None
     if given.shape != (n,):
         msg = f"given_first_s has shape {given.shape}; allowed is ({n},), a value for each request"
         raise InputError(msg)
@@ -177,15 +192,17 @@ def _require_fitting(
     capacity: int,
 ) -> None:
     total = requests.prompt_tokens + requests.output_tokens - 1
-    for values, most, what in (
-        (np.maximum(total, reserve), capacity, "the replica's cache holds"),
-        (total, engine.max_length if engine.contiguous else None, "max_length is"),
+    holds = "the replica's cache holds"
+    for values, most, verb, what in (
+        (total, min(capacity, COUNT_MAX), "needs", holds),
+        (total, engine.max_length if engine.contiguous else None, "needs", "max_length is"),
+        (reserve, capacity, f"is given by reservation {engine.reservation!r}", holds),
     ):
         if most is not None and (values > most).any():
             at = int(np.argmax(values > most))
             msg = (
                 f"row {order[at]}: a request of {requests.prompt_tokens[at]} prompt and"
-                f" {requests.output_tokens[at]} output tokens needs {values[at]} tokens of cache,"
+                f" {requests.output_tokens[at]} output tokens {verb} {values[at]} tokens of cache,"
                 f" {what} {most}; drop it, or give more memory, GPUs or blocks"
             )
             raise InputError(msg)
@@ -222,8 +239,8 @@ def _run_iterations(
     longest = int(requests.output_tokens.max(initial=1))
     reps = make_replicas(rules, rows, hash_offsets, hashes, replicas, dealt, longest, units)
     wanted = int(requests.output_tokens.sum())
-    log = RunLog(n, wanted, rules.max_batch, pushed=n if blind else 0)
-    done = np.empty(rules.max_batch + 1, np.int64)
+    done = np.empty(min(rules.max_batch, n) + 1, np.int64)
+    log = RunLog(n, wanted, len(done), pushed=n if blind else 0)
     times = _times(replica)
     log.fill(
         lambda iterations, parts, reached: run_replicas(

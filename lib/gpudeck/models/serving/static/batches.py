@@ -42,7 +42,7 @@ def run_batches(
     kept, place = np.array(reserve), bucket.astype(np.int64)
     queues = np.zeros((len(edges), 6), np.int64)
     behind, clock = np.empty(n, np.int64), np.zeros(1)
-    log = RunLog(n, int(requests.output_tokens.sum()), engine.max_batch)
+    log = RunLog(n, int(requests.output_tokens.sum()), min(engine.max_batch, n))
     log.fill(
         lambda iterations, parts, reached: run_lots(
             lots, times, arrival, prompt, output, kept, place, queues, behind, clock, first_s,
