@@ -22,8 +22,10 @@ from gpudeck.models.serving.result import Segments
 # iterations of a run: a guess, for what is too long costs nothing until it is written to
 _TOKENS_AN_ITERATION = 8
 _MOST_AT_FIRST = 4_000_000
-# a quarter more each time: little is left empty
-_GROWTH = 0.25
+# more room each time: twice as much, or a sixteenth of what is large, of which little is left empty
+# and, where pages are remapped, little copied
+_DOUBLED = 65_536
+_GROWTH = 16
 
 
 class RunLog:
@@ -62,7 +64,8 @@ class RunLog:
                 break
             array = self._iterations if want == MORE_LOG else self._parts
             # in place: no second copy, however long a run is
-            array.resize(int(array.size * (1 + _GROWTH)) + more, refcheck=False)
+            room = max(min(array.size, _DOUBLED), array.size // _GROWTH) + more
+            array.resize(array.size + room, refcheck=False)
         self._iterations.resize(self._reached[LOGGED], refcheck=False)
         self._parts.resize(self._reached[PARTS], refcheck=False)
 
