@@ -607,10 +607,35 @@ def make_replicas(rules, rows, hash_offsets, hashes, replicas, dealt, longest, u
         np.full((replicas, ring), NOBODY, np.int64),
         np.zeros((replicas, rules.block_size), np.int64),
         np.zeros((replicas, units), np.uint8), np.zeros((replicas, units), np.int32),
-        np.full((replicas, units + 1), units, np.int64),
-        np.full((replicas, units + 1), units, np.int64),
+        np.full((replicas, units + 1), units, np.int32),
+        np.full((replicas, units + 1), units, np.int32),
         hash_offsets, hashes, np.zeros(max(hashes.size, 1), np.uint8),
     )  # fmt: skip
+
+
+@njit(cache=True)
+def number_pieces(offsets, hashes, wanted, table, firsts, numbers):
+    """Number hashes by first appearance, of row i the first `wanted[i]`; return how many differ.
+
+    `table` is a hash table of 2ᵏ numbers, -1 where empty and never full; `firsts` becomes where in
+    `hashes` each number appeared first, `numbers` the numbers of all pieces, row after row.
+    """
+    mask = np.uint64(table.size - 1)
+    distinct, at = 0, 0
+    for row in range(wanted.size):
+        for i in range(offsets[row], offsets[row] + wanted[row]):
+            # multiplied by 2⁶⁴ over the golden ratio, the upper half is well mixed
+            mixed = np.uint64(hashes[i]) * np.uint64(0x9E3779B97F4A7C15)
+            slot = (mixed >> np.uint64(32)) & mask
+            while table[slot] >= 0 and hashes[firsts[table[slot]]] != hashes[i]:
+                slot = (slot + np.uint64(1)) & mask
+            if table[slot] < 0:
+                table[slot] = distinct
+                firsts[distinct] = i
+                distinct += 1
+            numbers[at] = table[slot]
+            at += 1
+    return distinct
 
 
 @njit(cache=True)

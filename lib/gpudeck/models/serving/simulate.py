@@ -22,6 +22,7 @@ from gpudeck.models.serving.kernel import (
     Rules,
     Times,
     make_replicas,
+    number_pieces,
     run_replicas,
 )
 from gpudeck.models.serving.log import RunLog
@@ -89,7 +90,8 @@ def simulate(
     require_count("replicas", replicas)
     replicas = int(replicas)
     order = np.argsort(requests.arrival_s, kind="stable")
-    ordered = requests.take(order)
+    # hashes may be many: not copied where nothing changes place
+    ordered = requests if (np.diff(order) == 1).all() else requests.take(order)
     capacity = _capacity_tokens(engine, replica)
     reserve = _reserve_tokens(ordered, engine, replica)
     _require_fitting(ordered, order, reserve, engine, capacity)
@@ -259,12 +261,12 @@ def _run_iterations(
 
 def _cache_units(
     requests: RequestTable, engine: Engine
-) -> tuple[NDArray[np.int64], NDArray[np.int64], int, int]:
+) -> tuple[NDArray[np.int64], NDArray[np.int32], int, int]:
     """Offsets and dense numbers of the hashed pieces, how many differ, and their blocks."""
     n = len(requests.arrival_s)
     tokens, offsets = requests.block_tokens, requests.hash_offsets
     if not engine.prefix_cache or requests.hashes is None or not tokens or offsets is None:
-        return np.zeros(n + 1, np.int64), np.zeros(0, np.int64), 0, 1
+        return np.zeros(n + 1, np.int64), np.zeros(0, np.int32), 0, 1
     if tokens % engine.block_size:
         msg = (
             f"block_size is {engine.block_size}; allowed with these requests is a divisor of the"
@@ -273,11 +275,12 @@ def _cache_units(
         raise InputError(msg)
     # what a prompt fills in part is not cached
     sizes = np.minimum(np.diff(offsets), requests.prompt_tokens // tokens)
-    place = np.arange(len(requests.hashes)) - np.repeat(offsets[:-1], np.diff(offsets))
-    whole = requests.hashes[place < np.repeat(sizes, np.diff(offsets))]
     ends = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    names, dense = np.unique(whole, return_inverse=True)
-    return ends, dense.astype(np.int64), len(names), tokens // engine.block_size
+    count = int(ends[-1])
+    numbers, firsts = np.empty(count, np.int32), np.empty(count, np.int32)
+    table = np.full(2 ** (2 * count).bit_length(), -1, np.int32)
+    distinct = number_pieces(offsets, requests.hashes, sizes, table, firsts, numbers)
+    return ends, numbers, distinct, tokens // engine.block_size
 
 
 def _rules(engine: Engine, blocks: int, unit_blocks: int, given: bool) -> Rules:
