@@ -46,10 +46,15 @@ def make_requests(count: int, hashed: bool = False) -> RequestTable:
         return RequestTable(arrival, prompt, output)
     blocks = prompt // 16
     ends = np.concatenate([[0], np.cumsum(blocks)])
-    row = np.repeat(np.arange(count), blocks)
-    place = np.arange(ends[-1]) - ends[:-1][row]
-    family = np.where(place < blocks[row] // 2, row // SESSION, count + row)
-    hashes = BlockHashes(ends, 1000 * family + place)
+    # whole numbers of 32 bits, for the hashes of a million requests are 56 million
+    row = np.repeat(np.arange(count, dtype=np.int32), blocks)
+    place = np.arange(ends[-1], dtype=np.int32)
+    place -= ends[:-1].astype(np.int32)[row]
+    family = np.where(place < (blocks // 2).astype(np.int32)[row], row // SESSION, count + row)
+    flat = family.astype(np.int64)
+    flat *= 1000
+    flat += place
+    hashes = BlockHashes(ends, flat)
     return RequestTable(arrival, prompt, output, hashes)
 
 
