@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gpudeck.errors import InputError
 from gpudeck.hardware.gpu import find_gpu
-from gpudeck.models.serving.engine import Engine
+from gpudeck.models.serving.engine import Engine, require_count
 from gpudeck.models.serving.power import IDLE_SHARE
 from gpudeck.models.serving.replica import Replica
 from gpudeck.models.serving.result import RequestLatencies, ServingResult
@@ -161,6 +161,8 @@ def simulate_disaggregated(
     """
     decode_engine = decode_engine or replace(engine, prefix_cache=False)
     decode_replica = decode_replica or replica
+    require_count("prefill_replicas", prefill_replicas)
+    require_count("decode_replicas", decode_replicas)
     _require_link(link_gb_s, link_latency_s)
     _require_pools(engine, replica, decode_engine, decode_replica)
     single = _replaced(requests, requests.arrival_s, np.ones_like(requests.output_tokens))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
+from numbers import Integral, Real
 from typing import Literal, get_args
 
 from gpudeck.errors import InputError
@@ -11,6 +13,7 @@ Policy = Literal["static", "dynamic", "continuous", "paged", "chunked"]
 Reservation = Literal["max", "pow2", "oracle"]
 # an assumption: engines spend 0.5 to 2 ms of CPU time a step outside the GPU's work
 STEP_OVERHEAD_S = 0.001
+COUNT_MAX = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +41,15 @@ class Adaptive:
     start_batch: int = 32
 
     def __post_init__(self) -> None:
-        _require("objective_s", self.objective_s, 0 < self.objective_s < float("inf"), "above 0")
-        _require("increase", self.increase, 0 < self.increase < float("inf"), "above 0")
-        _require("decrease", self.decrease, 0 < self.decrease < 1, "above 0 and below 1")
+        for name, most, allowed in (
+            ("objective_s", inf, "above 0, and finite"),
+            ("increase", inf, "above 0, and finite"),
+            ("decrease", 1.0, "above 0 and below 1"),
+        ):
+            value = getattr(self, name)
+            _require(name, value, _is_number(value) and 0 < value < most, allowed)
         for name in ("window", "min_batch", "start_batch"):
-            _require_count(name, getattr(self, name))
+            _require_count(self, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +80,8 @@ class Engine:
         Dynamic: longest wait for a full batch.
     reservation, max_length
         Static, dynamic and continuous reserve contiguous memory: for `max_length` tokens, for the
-        next power of two, or for the true length. ``max_length=None``: the model's context, or the
-        longest request where that is less.
+        next power of two, or for the true length. ``max_length=None``: as long as the longest
+        request.
     prefix_cache
         Paged and chunked: reuse the longest cached leading run of a prompt's hashed blocks.
     adaptive
@@ -113,14 +120,20 @@ class Engine:
             "reservation", self.reservation, self.reservation in get_args(Reservation), allowed
         )
         for name in ("max_batch", "max_batch_tokens", "chunk_tokens", "block_size"):
-            _require_count(name, getattr(self, name))
+            _require_count(self, name)
         for name in ("blocks", "max_length"):
             if getattr(self, name) is not None:
-                _require_count(name, getattr(self, name))
-        _require("watermark", self.watermark, 0 <= self.watermark < 1, "from 0 to below 1")
+                _require_count(self, name)
+        share = self.watermark
+        _require("watermark", share, _is_number(share) and 0 <= share < 1, "from 0 to below 1")
         for name in ("step_overhead_s", "max_delay_s"):
             value = getattr(self, name)
-            _require(name, value, 0 <= value < float("inf"), "0 or above")
+            right = _is_number(value) and 0 <= value < inf
+            _require(name, value, right, "0 or above, and finite")
+        cached = self.prefix_cache
+        _require("prefix_cache", cached, isinstance(cached, bool), "True or False")
+        right = self.adaptive is None or isinstance(self.adaptive, Adaptive)
+        _require("adaptive", self.adaptive, right, "None or an Adaptive")
         self._require_fitting()
 
     @property
@@ -145,9 +158,33 @@ class Engine:
         if self.reforms:
             msg = f"buckets with policy {self.policy!r}; allowed with 'static' and 'dynamic'"
             raise InputError(msg)
+        allowed = "a tuple of rising whole numbers above 0"
         edges = self.buckets
+        right = isinstance(edges, tuple) and bool(edges) and all(map(_is_whole, edges))
+        _require("buckets", edges, right, allowed)
         rising = all(a < b for a, b in zip((0, *edges), edges, strict=False))
-        _require("buckets", edges, bool(edges) and rising, "rising lengths above 0")
+        _require("buckets", edges, rising, allowed)
+
+
+def require_count(name: str, value: object) -> None:
+    """Refuse what is not a whole number from 1 to 2³¹ − 1.
+
+    Raises
+    ------
+    InputError
+        It is not.
+
+    >>> require_count("replicas", 4)
+    """
+    right = _is_whole(value) and 1 <= value <= COUNT_MAX  # type: ignore[operator]
+    _require(name, value, right, f"a whole number from 1 to {COUNT_MAX}")
+
+
+def _require_count(owner: object, name: str) -> None:
+    value = getattr(owner, name)
+    require_count(name, value)
+    # numpy's whole numbers wrap around where Python's do not
+    object.__setattr__(owner, name, int(value))
 
 
 def _require(name: str, value: object, right: bool, allowed: str) -> None:
@@ -156,6 +193,9 @@ def _require(name: str, value: object, right: bool, allowed: str) -> None:
         raise InputError(msg)
 
 
-def _require_count(name: str, value: int) -> None:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    _require(name, value, whole and value >= 1, "a whole number from 1")
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)

@@ -18,10 +18,15 @@ PAGED, CHUNKED, CONTINUOUS = 0, 1, 2
 ROUND_ROBIN, LEAST_OUTSTANDING, PREFIX_AWARE = 0, 1, 2
 # how many more requests may wait where the longest cached run is
 PREFIX_IMBALANCE = 8
-# columns of a replica's whole numbers; USED and CACHED count blocks (tokens, if contiguous)
-HEAD, TAIL, STACK, D, DECODES, RUNNING, NEWEST, USED, CACHED, CONTEXT, PART, PART_DONE, OPEN = (
-    range(13)
-)
+# columns of a replica's whole numbers; USED and CACHED count blocks (tokens, if contiguous), TWICE
+# the tokens that contexts have in common: each sharer of a piece but the first adds them
+(
+    HEAD, TAIL, STACK, D, DECODES, RUNNING, NEWEST, USED, CACHED, CONTEXT, PART, PART_DONE, OPEN,
+    TWICE,
+) = range(14)  # fmt: skip
+# what a run has come to, and what it wants to go on
+PUSHED, LOGGED, PARTS, BATCHES = range(4)
+NOTHING, MORE_LOG, MORE_PARTS = range(3)
 # columns of its decimals
 NOW, LAST_END, CAP, GAP_SUM, GAPS = range(5)
 NOBODY = -1
@@ -39,6 +44,7 @@ class Rules(NamedTuple):
     watermark: int
     unit_blocks: int  # blocks of one hashed piece of a prompt
     caching: bool
+    given: bool  # whether the cache of any request comes from elsewhere
     overhead_s: float
     adaptive: bool
     objective_s: float
@@ -71,13 +77,13 @@ ROW = np.dtype(
         ("end_prev", np.int64), ("end_next", np.int64), ("prefilled", np.int64),
     ]
 )  # fmt: skip
-# one record an iteration
+# one record an iteration: a run of a million requests has tens of millions
 ITERATION = np.dtype(
     [
         ("start_s", np.float64), ("end_s", np.float64), ("prefill_s", np.float64),
-        ("used", np.int64), ("live", np.int64), ("replica", np.int32), ("decodes", np.int32),
+        ("kv_tokens", np.int64), ("kv_live_tokens", np.int64), ("decodes", np.int32),
         ("prefills", np.int32), ("tokens", np.int32), ("prefill_tokens", np.int32),
-        ("cap", np.int32),
+        ("cap", np.int32), ("iteration_replica", np.int32),
     ]
 )  # fmt: skip
 # one record for each stretch in which a sequence decodes: iterations after `after_d`, to `to_d`
@@ -126,13 +132,6 @@ def time_step(times, tokens, sampling, chunks, work, decodes, context):
     if decodes > 0:
         seconds += times.attention[2] + times.attention[3] * decodes + times.attention[4] * context
     return seconds
-
-
-@njit(cache=True)
-def _double(array):
-    longer = np.empty(2 * array.size, array.dtype)
-    longer[: array.size] = array
-    return longer
 
 
 @njit(cache=True)
@@ -207,6 +206,8 @@ def _admit(rules, rows, reps, rep, row):
                 _leave_lru(reps, rep, unit)
                 whole[CACHED] -= rules.unit_blocks
                 whole[USED] += rules.unit_blocks
+            else:
+                whole[TWICE] += rules.unit_blocks * rules.block_size
             reps.references[rep, unit] += 1
             reps.holds[i] = 1
         rows.shared[row] = hits
@@ -266,6 +267,7 @@ def _release(rules, rows, reps, rep, row, stored):
                     whole[CACHED] += rules.unit_blocks
                 else:
                     whole[USED] += rules.unit_blocks
+                    whole[TWICE] -= rules.unit_blocks * rules.block_size
         rows.shared[row] = 0
 
 
@@ -378,8 +380,11 @@ def _take_row(reps, rep):
 
 
 @njit(cache=True)
-def _admit_given(rules, rows, reps, rep):
-    """Admit requests at the queue's head whose cache came from elsewhere; they decode at once."""
+def _start_given(rules, rows, reps, rep):
+    """Admit requests at the queue's head whose cache came from elsewhere; they decode at once.
+
+    One behind a prompt waits for the iteration after, and those behind it wait with it.
+    """
     whole = reps.whole[rep]
     cap = np.int64(reps.decimal[rep, CAP])
     while whole[PART] == NOBODY and whole[STACK] == 0 and whole[RUNNING] < cap:
@@ -394,61 +399,42 @@ def _admit_given(rules, rows, reps, rep):
 
 
 @njit(cache=True)
-def _is_given(rows, row):
-    """Whether a request was computed elsewhere and has not decoded here."""
-    return rows.first[row] >= 0.0 and rows.left[row] > 0 and rows.joined_s[row] < 0.0
-
-
-@njit(cache=True)
-def _fill(rules, rows, reps, rep, decoding, done, at_once, waiting):  # noqa: PLR0915 - one loop
+def _fill(rules, rows, reps, rep, decoding, done, waiting):  # noqa: PLR0915 - one loop
     """Put prompts into an iteration; return tokens, chunks, attention work, prompts completed.
 
-    `decoding`: sequences that decode in it. `at_once`: whether a request whose cache came from
-    elsewhere decodes in this iteration, or in the next. `waiting`: how many were to be recomputed
-    before it; none is admitted if there are more now.
+    `decoding`: sequences that decode in it. `waiting`: how many were to be recomputed before it;
+    none is admitted if there are more now.
     """
     whole = reps.whole[rep]
     limit = rules.chunk_tokens if rules.policy == CHUNKED else rules.max_batch_tokens
     cap = np.int64(reps.decimal[rep, CAP])
     room = limit - decoding
     tokens, chunks, work, completed = 0, 0, 0.0, 0
-    while True:
+    while rules.policy != CHUNKED or room > 0:
         row = whole[PART]
         if row == NOBODY:
             row = _next_row(rows, reps, rep)
             if row == NOBODY or whole[RUNNING] >= cap or whole[STACK] > waiting:
                 break
-            if rows.prefilled[row] == 0:
-                if rules.policy == CHUNKED:
-                    if room <= 0:
-                        break
-                elif tokens > 0:
-                    # a prompt larger than the limit goes alone
-                    new = rows.context[row]
-                    if rules.caching:
-                        unit_tokens = rules.unit_blocks * rules.block_size
-                        new -= _count_hits(rules, rows, reps, rep, row) * unit_tokens
-                    if new > room:
-                        break
+            if rows.prefilled[row] == 1:
+                break
+            if rules.policy != CHUNKED and tokens > 0:
+                # a prompt larger than the limit goes alone
+                new = rows.context[row]
+                if rules.caching:
+                    unit_tokens = rules.unit_blocks * rules.block_size
+                    new -= _count_hits(rules, rows, reps, rep, row) * unit_tokens
+                if new > room:
+                    break
             begin = _admit(rules, rows, reps, rep, row)
             if begin < 0:
                 break
             _take_row(reps, rep)
-            if rows.prefilled[row] == 1:
-                rows.prefilled[row] = 0
-                if at_once:
-                    _join(rules, rows, reps, rep, row, rows.first[row])
-                else:
-                    done[completed] = row
-                    completed += 1
-                continue
             rows.cached[row] += begin
             whole[PART] = row
             whole[PART_DONE] = begin
         chunk = rows.context[row] - whole[PART_DONE]
         if rules.policy == CHUNKED:
-            if room <= 0:
-                break
             chunk = min(chunk, room)
         work += chunk * (whole[PART_DONE] + 0.5 * chunk)
         chunks += 1
@@ -489,73 +475,66 @@ def advance(  # noqa: PLR0915 - one loop
 ):
     """Run one replica's iterations that start before `until_s`.
 
-    Returns the number of log entries and of segments, and 1 where a log wants more room.
+    Returns the number of log entries and of segments, and which of them wants more room.
     """
     whole, decimal = reps.whole[rep], reps.decimal[rep]
     while True:
         if whole[RUNNING] == 0 and whole[STACK] == 0:
             if whole[HEAD] == whole[TAIL]:
-                return logged, count, 0
+                return logged, count, NOTHING
             decimal[NOW] = max(decimal[NOW], rows.arrival[reps.queue[rep, whole[HEAD]]])
             decimal[LAST_END] = -1.0
         if decimal[NOW] >= until_s:
-            return logged, count, 0
+            return logged, count, NOTHING
         # those admitted in this iteration may end in it too
-        if logged == log.size or count + rules.max_batch > parts.size:
-            return logged, count, 1
+        if count + done.size > parts.size:
+            return logged, count, MORE_PARTS
+        if logged == log.size:
+            return logged, count, MORE_LOG
         decodes, tokens, chunks, work, completed = 0, 0, 0, 0.0, 0
         waiting = whole[STACK]
         # most iterations only decode, and a call costs more than they do
         prompts = whole[PART] != NOBODY or waiting > 0
         if not prompts and whole[HEAD] < whole[TAIL] and whole[RUNNING] < np.int64(decimal[CAP]):
             prompts = rows.arrival[reps.queue[rep, whole[HEAD]]] <= decimal[NOW]
+        if prompts and rules.given:
+            _start_given(rules, rows, reps, rep)
         if prompts and rules.policy == PAGED:
-            tokens, chunks, work, completed = _fill(rules, rows, reps, rep, 0, done, True, waiting)
-        elif prompts:
-            _admit_given(rules, rows, reps, rep)
+            tokens, chunks, work, completed = _fill(rules, rows, reps, rep, 0, done, waiting)
         if tokens == 0 and whole[DECODES] > 0:
             if rules.policy != CONTINUOUS and reps.phase[rep, (whole[D] + 1) % rules.block_size]:
                 count = _secure_blocks(rules, rows, reps, rep, parts, count)
             decodes = whole[DECODES]
         if prompts and rules.policy != PAGED:
-            tokens, chunks, work, completed = _fill(
-                rules, rows, reps, rep, decodes, done, False, waiting
-            )
+            tokens, chunks, work, completed = _fill(rules, rows, reps, rep, decodes, done, waiting)
         context = whole[CONTEXT] + decodes if decodes > 0 else 0
         start = decimal[NOW]
-        end = start
-        if tokens + decodes > 0:
-            sampling = decodes + completed
-            for i in range(completed):
-                sampling -= _is_given(rows, done[i])
-            seconds = rules.overhead_s + time_step(
-                times, tokens + decodes, sampling, chunks, work, decodes, context
-            )
-            alone = 0.0
-            if decodes > 0 and tokens > 0:
-                alone = rules.overhead_s + time_step(
-                    times, decodes, decodes, 0, 0.0, decodes, context
-                )
-            end = start + seconds
-            decimal[NOW] = end
-            log.start_s[logged] = start
-            log.end_s[logged] = end
-            log.prefill_s[logged] = seconds - alone if tokens > 0 else 0.0
-            log.replica[logged] = rep
-            log.decodes[logged] = decodes
-            log.prefills[logged] = chunks
-            log.tokens[logged] = tokens + decodes
-            log.prefill_tokens[logged] = tokens
-            log.cap[logged] = np.int64(decimal[CAP])
-            log.used[logged] = whole[USED]
-            log.live[logged] = context
-            if whole[PART] != NOBODY:
-                log.live[logged] += whole[PART_DONE]
-            for i in range(completed):
-                log.live[logged] += rows.context[done[i]]
-            if tokens > 0 and decodes == 0:
-                log.live[logged] += whole[CONTEXT]
-            logged += 1
+        sampling = decodes + completed
+        seconds = rules.overhead_s + time_step(
+            times, tokens + decodes, sampling, chunks, work, decodes, context
+        )
+        alone = 0.0
+        if decodes > 0 and tokens > 0:
+            alone = rules.overhead_s + time_step(times, decodes, decodes, 0, 0.0, decodes, context)
+        end = start + seconds
+        decimal[NOW] = end
+        live = context if decodes > 0 else whole[CONTEXT]
+        if whole[PART] != NOBODY:
+            live += whole[PART_DONE]
+        for i in range(completed):
+            live += rows.context[done[i]]
+        log.start_s[logged] = start
+        log.end_s[logged] = end
+        log.prefill_s[logged] = seconds - alone if tokens > 0 else 0.0
+        log.kv_tokens[logged] = whole[USED] * rules.block_size
+        log.kv_live_tokens[logged] = live - whole[TWICE]
+        log.decodes[logged] = decodes
+        log.prefills[logged] = chunks
+        log.tokens[logged] = tokens + decodes
+        log.prefill_tokens[logged] = tokens
+        log.cap[logged] = np.int64(decimal[CAP])
+        log.iteration_replica[logged] = rep
+        logged += 1
         if decodes > 0:
             whole[D] += 1
             whole[CONTEXT] += decodes
@@ -573,10 +552,6 @@ def advance(  # noqa: PLR0915 - one loop
                 whole[OPEN] -= 1
         for i in range(completed):
             row = done[i]
-            if _is_given(rows, row):
-                # computed elsewhere: it has its first token
-                _join(rules, rows, reps, rep, row, rows.first[row])
-                continue
             if not rows.first[row] >= 0.0:
                 rows.first[row] = end
             rows.left[row] -= 1
@@ -612,64 +587,80 @@ def _choose(rules, rows, reps, router, row):
     return best
 
 
-@njit(cache=True)
-def run_replicas(  # noqa: PLR0915 - sets up the state
-    rules, times, rows, hash_offsets, hashes, replicas, router, chosen, longest, units, guess
-):
-    """Serve every request on `replicas` replicas; fill `rows` and `chosen`.
+def make_replicas(rules, rows, hash_offsets, hashes, replicas, dealt, longest, units):
+    """Build the state of idle replicas; `dealt`: their requests, where these are known before.
 
-    Returns the log, the segments, and how much of each is used.
+    `longest` is the largest number of tokens to come of a request, `units` how many pieces differ.
     """
-    n = rows.size
-    ring = 1
-    while ring <= longest:
-        ring *= 2
-    whole = np.zeros((replicas, 13), np.int64)
-    decimal = np.zeros((replicas, 5))
+    n, ring = rows.size, 2 ** int(longest).bit_length()
+    whole, decimal = np.zeros((replicas, 14), np.int64), np.zeros((replicas, 5))
     whole[:, NEWEST] = NOBODY
     whole[:, PART] = NOBODY
     decimal[:, LAST_END] = -1.0
     decimal[:, CAP] = rules.start_batch if rules.adaptive else rules.max_batch
     queue = np.empty((replicas, n), np.int64)
-    reps = Replicas(
+    for rep, mine in enumerate(dealt):
+        queue[rep, : len(mine)] = mine
+        whole[rep, TAIL] = whole[rep, OPEN] = len(mine)
+    return Replicas(
         whole, decimal, queue, np.empty((replicas, n), np.int64),
         np.full((replicas, ring), NOBODY, np.int64),
         np.zeros((replicas, rules.block_size), np.int64),
         np.zeros((replicas, units), np.uint8), np.zeros((replicas, units), np.int32),
-        np.full((replicas, units + 1), units, np.int64),
-        np.full((replicas, units + 1), units, np.int64),
+        np.full((replicas, units + 1), units, np.int32),
+        np.full((replicas, units + 1), units, np.int32),
         hash_offsets, hashes, np.zeros(max(hashes.size, 1), np.uint8),
     )  # fmt: skip
-    log, logged = np.empty(max(guess, 64), ITERATION), 0
-    parts, count = np.empty(n + 64 + rules.max_batch, SEGMENT), 0
-    done = np.empty(rules.max_batch + 1, np.int64)
-    pushed = 0
-    if replicas == 1 or router == ROUND_ROBIN:
-        for row in range(n):
-            rep = row % replicas
-            chosen[row] = rep
-            queue[rep, whole[rep, TAIL]] = row
-            whole[rep, TAIL] += 1
-            whole[rep, OPEN] += 1
-        pushed = n
+
+
+@njit(cache=True)
+def number_pieces(offsets, hashes, wanted, table, firsts, numbers):
+    """Number hashes by first appearance, of row i the first `wanted[i]`; return how many differ.
+
+    `table` is a hash table of 2ᵏ numbers, -1 where empty and never full; `firsts` becomes where in
+    `hashes` each number appeared first, `numbers` the numbers of all pieces, row after row.
+    """
+    mask = np.uint64(table.size - 1)
+    distinct, at = 0, 0
+    for row in range(wanted.size):
+        for i in range(offsets[row], offsets[row] + wanted[row]):
+            # multiplied by 2⁶⁴ over the golden ratio, the upper half is well mixed
+            mixed = np.uint64(hashes[i]) * np.uint64(0x9E3779B97F4A7C15)
+            slot = (mixed >> np.uint64(32)) & mask
+            while table[slot] >= 0 and hashes[firsts[table[slot]]] != hashes[i]:
+                slot = (slot + np.uint64(1)) & mask
+            if table[slot] < 0:
+                table[slot] = distinct
+                firsts[distinct] = i
+                distinct += 1
+            numbers[at] = table[slot]
+            at += 1
+    return distinct
+
+
+@njit(cache=True)
+def run_replicas(rules, times, rows, reps, router, chosen, log, parts, done, reached):
+    """Serve every request; fill `rows`, `chosen`, the log and the segments.
+
+    Returns which of the last two wants more room; called again with more, the run goes on. How far
+    it has come stands in `reached`.
+    """
+    n = rows.size
     while True:
+        pushed = reached[PUSHED]
         until_s = rows.arrival[pushed] if pushed < n else np.inf
-        for rep in range(replicas):
-            full = 1
-            while full == 1:
-                logged, count, full = advance(
-                    rules, times, rows, reps, rep, until_s, log, logged, parts, count, done
-                )
-                if full == 1:
-                    if logged == log.size:
-                        log = _double(log)
-                    else:
-                        parts = _double(parts)
+        for rep in range(reps.whole.shape[0]):
+            reached[LOGGED], reached[PARTS], want = advance(
+                rules, times, rows, reps, rep, until_s, log, reached[LOGGED], parts,
+                reached[PARTS], done,
+            )  # fmt: skip
+            if want != NOTHING:
+                return want
         if pushed == n:
-            return log, logged, parts, count, whole
+            return NOTHING
         rep = _choose(rules, rows, reps, router, pushed)
         chosen[pushed] = rep
-        queue[rep, whole[rep, TAIL]] = pushed
-        whole[rep, TAIL] += 1
-        whole[rep, OPEN] += 1
-        pushed += 1
+        reps.queue[rep, reps.whole[rep, TAIL]] = pushed
+        reps.whole[rep, TAIL] += 1
+        reps.whole[rep, OPEN] += 1
+        reached[PUSHED] = pushed + 1

@@ -8,9 +8,22 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from gpudeck.errors import InputError
 from gpudeck.models.serving.engine import Engine
 from gpudeck.models.serving.replica import Replica
 from gpudeck.workload.request import RequestTable
+
+_PIECE = 1 << 20
+
+
+def sum_spans(start_s: NDArray[np.float64], end_s: NDArray[np.float64]) -> float:
+    """Return the sum of end − start, piece by piece: runs have tens of millions of iterations.
+
+    >>> sum_spans(np.array([0.0, 2.0]), np.array([1.0, 2.5]))
+    1.5
+    """
+    pieces = range(0, len(start_s), _PIECE)
+    return float(sum((end_s[i : i + _PIECE] - start_s[i : i + _PIECE]).sum() for i in pieces))
 
 
 @dataclass(frozen=True)
@@ -122,12 +135,12 @@ class ServingResult(RequestLatencies):
     @property
     def busy_s(self) -> float:
         """Seconds in iterations, summed over replicas."""
-        return float((self.end_s - self.start_s).sum())
+        return sum_spans(self.start_s, self.end_s)
 
     @property
     def busy_fraction(self) -> float:
         """Share of the time from first arrival to last token that a replica computes."""
-        return self.busy_s / (self.makespan_s * self.replicas) if self.iterations else 0.0
+        return self.busy_s / (self.makespan_s * self.replicas) if self.makespan_s else 0.0
 
     @cached_property
     def _decode_ends(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -176,7 +189,16 @@ class ServingResult(RequestLatencies):
         return values, np.ones(len(values), np.int64)
 
     def token_times(self, row: int) -> NDArray[np.float64]:
-        """Return when each token of one request came out, in seconds."""
+        """Return when each token of one request came out, in seconds.
+
+        Raises
+        ------
+        InputError
+            There is no such row.
+        """
+        if not 0 <= row < len(self.requests):
+            msg = f"row is {row}; allowed are 0 to {len(self.requests) - 1}"
+            raise InputError(msg)
         s = self.segments
         mine = np.flatnonzero(s.row == row)
         mine = mine[np.argsort(s.joined_s[mine])]
@@ -191,4 +213,4 @@ class ServingResult(RequestLatencies):
     def mean_decodes(self) -> float:
         """Time-mean number of sequences that decode on a replica, while it computes."""
         seconds = self.end_s - self.start_s
-        return float((self.decodes * seconds).sum() / seconds.sum()) if self.iterations else 0.0
+        return float((self.decodes * seconds).sum() / seconds.sum()) if seconds.any() else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from gpudeck.errors import InputError
 from gpudeck.hardware.gpu import find_gpu
-from gpudeck.models.serving.engine import Engine
+from gpudeck.models.serving.engine import COUNT_MAX, Engine, require_count
 from gpudeck.models.serving.kernel import (
     CHUNKED,
     CONTINUOUS,
@@ -18,15 +19,17 @@ from gpudeck.models.serving.kernel import (
     PREFIX_AWARE,
     ROUND_ROBIN,
     ROW,
-    SEGMENT,
     Rules,
     Times,
+    make_replicas,
+    number_pieces,
     run_replicas,
 )
+from gpudeck.models.serving.log import RunLog
 from gpudeck.models.serving.power import IDLE_SHARE, PREFILL_SHARE, decode_share
 from gpudeck.models.serving.replica import Replica
-from gpudeck.models.serving.result import Segments, ServingResult
-from gpudeck.models.serving.static import run_batches
+from gpudeck.models.serving.result import ServingResult, sum_spans
+from gpudeck.models.serving.static.batches import run_batches
 from gpudeck.workload.request import RequestTable
 
 Router = Literal["round_robin", "least_outstanding", "prefix_aware"]
@@ -80,14 +83,15 @@ def simulate(
     >>> int(result.tokens.sum())
     208
     """
-    if router not in _ROUTERS:
+    _require_kinds(requests, engine, replica)
+    if not isinstance(router, str) or router not in _ROUTERS:
         msg = f"router is {router!r}; allowed are {', '.join(_ROUTERS)}"
         raise InputError(msg)
-    if replicas < 1:
-        msg = f"replicas is {replicas}; allowed is 1 or more"
-        raise InputError(msg)
+    require_count("replicas", replicas)
+    replicas = int(replicas)
     order = np.argsort(requests.arrival_s, kind="stable")
-    ordered = requests.take(order)
+    # hashes may be many: not copied where nothing changes place
+    ordered = requests if (np.diff(order) == 1).all() else requests.take(order)
     capacity = _capacity_tokens(engine, replica)
     reserve = _reserve_tokens(ordered, engine, replica)
     _require_fitting(ordered, order, reserve, engine, capacity)
@@ -117,11 +121,22 @@ def simulate(
         engine=engine,
         replica=replica,
         replicas=replicas,
-        segments=Segments(order[segments[0]], *segments[1:]),
+        segments=replace(segments, row=order[segments.row]),
         kv_capacity_tokens=capacity,
         energy_j=_energy_j(columns, replica, replicas, requests),
         **columns,
     )
+
+
+def _require_kinds(requests: object, engine: object, replica: object) -> None:
+    for name, value, kind in (
+        ("requests", requests, RequestTable),
+        ("engine", engine, Engine),
+        ("replica", replica, Replica),
+    ):
+        if not isinstance(value, kind):
+            msg = f"{name} is {value!r}; allowed is a {kind.__name__}"
+            raise InputError(msg)
 
 
 def _given(
@@ -131,7 +146,11 @@ def _given(
     n = len(requests.arrival_s)
     if given_first_s is None:
         return np.full(n, np.nan)
-    given = np.asarray(given_first_s, float)
+    try:
+        given = np.asarray(given_first_s, float)
+    except (TypeError, ValueError):
+        msg = f"given_first_s is {given_first_s!r}; allowed are {n} numbers"
+        raise InputError(msg) from None
     if given.shape != (n,):
         msg = f"given_first_s has shape {given.shape}; allowed is ({n},), a value for each request"
         raise InputError(msg)
@@ -175,15 +194,17 @@ def _require_fitting(
     capacity: int,
 ) -> None:
     total = requests.prompt_tokens + requests.output_tokens - 1
-    for values, most, what in (
-        (np.maximum(total, reserve), capacity, "the replica's cache holds"),
-        (total, engine.max_length if engine.contiguous else None, "max_length is"),
+    holds = "the replica's cache holds"
+    for values, most, verb, what in (
+        (total, min(capacity, COUNT_MAX), "needs", holds),
+        (total, engine.max_length if engine.contiguous else None, "needs", "max_length is"),
+        (reserve, capacity, f"is given by reservation {engine.reservation!r}", holds),
     ):
         if most is not None and (values > most).any():
             at = int(np.argmax(values > most))
             msg = (
                 f"row {order[at]}: a request of {requests.prompt_tokens[at]} prompt and"
-                f" {requests.output_tokens[at]} output tokens needs {values[at]} tokens of cache,"
+                f" {requests.output_tokens[at]} output tokens {verb} {values[at]} tokens of cache,"
                 f" {what} {most}; drop it, or give more memory, GPUs or blocks"
             )
             raise InputError(msg)
@@ -213,63 +234,56 @@ def _run_iterations(
     rows["first"] = given
     rows["finish"] = np.nan
     rows["joined_s"] = -1.0
+    blind = replicas == 1 or router == "round_robin"
+    dealt = [np.arange(first, n, replicas) for first in range(replicas)] if blind else []
+    chosen = np.arange(n) % replicas if blind else np.zeros(n, np.int64)
+    rules = _rules(engine, capacity // block, unit_blocks, bool(prefilled.any()))
     longest = int(requests.output_tokens.max(initial=1))
-    guess = int(min(requests.output_tokens.sum() // 8 + 2 * n + 64, 4_000_000))
-    chosen = np.zeros(n, np.int64)
-    log, logged, parts, count, _ = run_replicas(
-        _rules(engine, capacity // block, unit_blocks),
-        _times(replica),
-        rows,
-        hash_offsets,
-        hashes,
-        replicas,
-        _ROUTERS[router],
-        chosen,
-        longest,
-        units,
-        guess,
+    reps = make_replicas(rules, rows, hash_offsets, hashes, replicas, dealt, longest, units)
+    wanted = int(requests.output_tokens.sum())
+    done = np.empty(min(rules.max_batch, n) + 1, np.int64)
+    log = RunLog(n, wanted, len(done), pushed=n if blind else 0)
+    times = _times(replica)
+    log.fill(
+        lambda iterations, parts, reached: run_replicas(
+            rules, times, rows, reps, _ROUTERS[router], chosen, iterations, parts, done, reached
+        )
     )
-    log, parts = log[:logged], parts[:count]
     return {
         "first_token_s": rows["first"].copy(),
         "finish_s": rows["finish"].copy(),
         "preemptions": rows["preemptions"].copy(),
         "cached_tokens": rows["cached"].copy(),
         "request_replica": chosen,
-        "start_s": log["start_s"],
-        "end_s": log["end_s"],
-        "prefill_s": log["prefill_s"],
-        "decodes": log["decodes"],
-        "prefills": log["prefills"],
-        "tokens": log["tokens"],
-        "prefill_tokens": log["prefill_tokens"],
-        "kv_tokens": log["used"] * block,
-        "kv_live_tokens": log["live"],
-        "cap": log["cap"],
-        "iteration_replica": log["replica"],
-        "segments": tuple(parts[name].copy() for name in SEGMENT.names or ()),
+        **log.columns(),
     }
 
 
 def _cache_units(
     requests: RequestTable, engine: Engine
-) -> tuple[NDArray[np.int64], NDArray[np.int64], int, int]:
+) -> tuple[NDArray[np.int64], NDArray[np.int32], int, int]:
     """Offsets and dense numbers of the hashed pieces, how many differ, and their blocks."""
     n = len(requests.arrival_s)
     tokens, offsets = requests.block_tokens, requests.hash_offsets
     if not engine.prefix_cache or requests.hashes is None or not tokens or offsets is None:
-        return np.zeros(n + 1, np.int64), np.zeros(0, np.int64), 0, 1
+        return np.zeros(n + 1, np.int64), np.zeros(0, np.int32), 0, 1
     if tokens % engine.block_size:
         msg = (
             f"block_size is {engine.block_size}; allowed with these requests is a divisor of the"
             f" {tokens} tokens that each of their hashes covers"
         )
         raise InputError(msg)
-    names, dense = np.unique(requests.hashes, return_inverse=True)
-    return offsets, dense.astype(np.int64), len(names), tokens // engine.block_size
+    # what a prompt fills in part is not cached
+    sizes = np.minimum(np.diff(offsets), requests.prompt_tokens // tokens)
+    ends = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    count = int(ends[-1])
+    numbers, firsts = np.empty(count, np.int32), np.empty(count, np.int32)
+    table = np.full(2 ** (2 * count).bit_length(), -1, np.int32)
+    distinct = number_pieces(offsets, requests.hashes, sizes, table, firsts, numbers)
+    return ends, numbers, distinct, tokens // engine.block_size
 
 
-def _rules(engine: Engine, blocks: int, unit_blocks: int) -> Rules:
+def _rules(engine: Engine, blocks: int, unit_blocks: int, given: bool) -> Rules:
     adaptive = engine.adaptive
     max_batch = engine.max_batch
     if engine.policy == "chunked":
@@ -284,6 +298,7 @@ def _rules(engine: Engine, blocks: int, unit_blocks: int) -> Rules:
         watermark=0 if engine.contiguous else int(np.ceil(engine.watermark * blocks - 1e-9)),
         unit_blocks=unit_blocks,
         caching=engine.prefix_cache,
+        given=given,
         overhead_s=float(engine.step_overhead_s),
         adaptive=adaptive is not None,
         objective_s=float(adaptive.objective_s) if adaptive else 1.0,
@@ -304,10 +319,9 @@ def _times(replica: Replica) -> Times:
         step.decode_request_s,
         step.decode_token_s,
     )
+    # copies, for what may not be written to would be compiled for once more
     return Times(
-        np.ascontiguousarray(step.linear_s, float),
-        np.ascontiguousarray(step.head_s, float),
-        np.array(attention, float),
+        np.array(step.linear_s, float), np.array(step.head_s, float), np.array(attention, float)
     )
 
 
@@ -320,35 +334,14 @@ def _run_static(
 ) -> dict[str, Any]:
     """Run an engine that ends its batches; columns in order of arrival."""
     n = len(requests.arrival_s)
-    log = run_batches(
-        requests.arrival_s,
-        requests.prompt_tokens,
-        requests.output_tokens,
-        reserve,
-        engine,
-        capacity,
-        replica.step_time,
-    )
-    whole = {
-        name: log.column(name).astype(np.int32)
-        for name in ("decodes", "prefills", "tokens", "prefill_tokens", "cap")
-    }
-    wide = {name: log.column(name).astype(np.int64) for name in ("kv_tokens", "kv_live_tokens")}
-    seconds = {name: log.column(name) for name in ("start_s", "end_s", "prefill_s")}
-    parts = list(zip(*log.segments, strict=True)) or [(), (), (), ()]
-    kinds = (np.int64, np.float64, np.int64, np.int64)
-    segments = [np.array(part, kind) for part, kind in zip(parts, kinds, strict=True)]
+    first_s, finish_s, log = run_batches(requests, reserve, engine, capacity, _times(replica))
     return {
-        "first_token_s": log.first_s,
-        "finish_s": log.finish_s,
+        "first_token_s": first_s,
+        "finish_s": finish_s,
         "preemptions": np.zeros(n, np.int64),
         "cached_tokens": np.zeros(n, np.int64),
         "request_replica": np.zeros(n, np.int64),
-        "iteration_replica": np.zeros(len(seconds["start_s"]), np.int32),
-        "segments": (*segments, np.zeros(len(segments[0]), np.int32)),
-        **whole,
-        **wide,
-        **seconds,
+        **log.columns(),
     }
 
 
@@ -359,10 +352,10 @@ def _energy_j(
     cap_w = (find_gpu(replica.gpu).tdp_w or 0.0) * replica.tensor_parallel
     if len(columns["end_s"]) == 0 or cap_w == 0:
         return 0.0
-    busy = columns["end_s"] - columns["start_s"]
+    busy = sum_spans(columns["start_s"], columns["end_s"])
     prompts = columns["prefill_s"].sum()
     span = columns["end_s"].max() - requests.arrival_s.min()
-    idle = max(span * replicas - busy.sum(), 0.0)
-    decode = busy.sum() - prompts
+    idle = max(span * replicas - busy, 0.0)
+    decode = busy - prompts
     shares = PREFILL_SHARE * prompts + decode_share(replica.tensor_parallel) * decode
     return float(cap_w * (shares + IDLE_SHARE * idle))

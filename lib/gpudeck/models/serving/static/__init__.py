@@ -1,0 +1,1 @@
+"""Engines that run a batch to its end."""
