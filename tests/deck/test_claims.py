@@ -66,6 +66,13 @@ def test_a_model_and_the_scenario_are_sources(source):
     assert check_claims([record(source=source)], "en", "default") == []
 
 
+def test_a_file_of_the_reader_is_a_source_of_what_the_scenario_says():
+    mine = record(source="log.csv", kind="scenario")
+    assert check_claims([mine], "en", "default") == []
+    computed = record(source="log.csv")
+    assert "is no row of data/sources.csv" in complaints(check_claims([computed], "en", "default"))
+
+
 def test_a_placeholder_without_a_fact_is_found():
     page = {**record(), "page": "binpack"}
     assert "placeholders without a fact: " in complaints(check_claims([page], "zh", "default"))

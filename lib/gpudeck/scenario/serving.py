@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from gpudeck.errors import InputError
+from gpudeck.fact import Fact, function_name
 from gpudeck.rng import generator, spawn_seeds
-from gpudeck.scenario.schema import Scenario
+from gpudeck.scenario.schema import Scenario, Serving
+from gpudeck.tables import read_table
 from gpudeck.workload.request import RequestTable
 from gpudeck.workload.request_log import read_requests
 from gpudeck.workload.request_resample import resample_requests
@@ -43,17 +45,22 @@ def read_serving_requests(
         return resample_requests(
             serving.requests, serving.count, rate_per_s, serving.arrivals, seed
         )
-    path = Path(serving.trace)
-    whole = _read_log(path, path.stat().st_mtime_ns if path.is_file() else 0)
-    if len(whole) < 2:
-        msg = f"serving.trace is {serving.trace}, of {len(whole)} request; allowed are 2 or more"
-        raise InputError(msg)
+    whole = _read_own_log(serving.trace)
     spare = max(len(whole) - serving.count, 0)
     start = int(generator(seed, "serving", "stretch").integers(0, spare + 1))
     part = whole.take(np.arange(start, min(start + serving.count, len(whole))))
     if rate_per_s is None:
         return part.at_times(part.arrival_s - part.arrival_s[0])
     return part.with_rate(rate_per_s)
+
+
+def _read_own_log(trace: str) -> RequestTable:
+    path = Path(trace)
+    whole = _read_log(path, path.stat().st_mtime_ns if path.is_file() else 0)
+    if len(whole) < 2:
+        msg = f"serving.trace is {trace}, of {len(whole)} request; allowed are 2 or more"
+        raise InputError(msg)
+    return whole
 
 
 @cache
@@ -89,4 +96,48 @@ def read_serving_runs(
     seeds = spawn_seeds(seed, scenario.runs if runs is None else runs)
     return tuple(
         read_serving_requests(scenario, rate_per_s, own).take(slice(0, count)) for own in seeds
+    )
+
+
+def report_requests(serving: Serving) -> tuple[Fact, ...]:
+    """Return where a scenario's requests come from, as facts that a page's source line cites.
+
+    Parameters
+    ----------
+    serving
+        The scenario's section.
+
+    Returns
+    -------
+    tuple of Fact
+        Of the trace whose lengths are resampled, or of the scenario's own log: `trace_name`,
+        `trace_requests`, and mean tokens `trace_prompt` and `trace_output`. Their source is that
+        of the trace in ``data/request_lengths.csv``, or the name of the log's file.
+
+    Raises
+    ------
+    InputError
+        The log is broken or has fewer than 2 requests.
+
+    >>> from gpudeck.scenario import read_scenario
+    >>> facts = report_requests(read_scenario("default").serving)
+    >>> [(fact.key, fact.source) for fact in facts][1]
+    ('trace_requests', 'azure-llm-2023')
+    """
+    by = function_name(report_requests)
+    if serving.trace is None:
+        rows = read_table("request_lengths").of(serving.requests)
+        kind, source, name = rows["rows"].kind, rows["rows"].sources[0], serving.requests
+        count = rows["rows"].number
+        prompt, output = rows["prompt_mean"].number, rows["output_mean"].number
+    else:
+        log = _read_own_log(serving.trace)
+        kind, source, name = "scenario", Path(serving.trace).name, Path(serving.trace).stem
+        count = len(log)
+        prompt, output = float(log.prompt_tokens.mean()), float(log.output_tokens.mean())
+    return (
+        Fact("trace_name", name, "text", kind, source, by),
+        Fact("trace_requests", round(count), "request", kind, source, by, decimals=0),
+        Fact("trace_prompt", prompt, "token", kind, source, by, decimals=0),
+        Fact("trace_output", output, "token", kind, source, by, decimals=0),
     )

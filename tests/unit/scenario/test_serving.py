@@ -7,9 +7,13 @@ import pytest
 
 from gpudeck.errors import InputError
 from gpudeck.scenario import read_scenario
-from gpudeck.scenario.serving import read_serving_requests
+from gpudeck.scenario.serving import read_serving_requests, report_requests
 from gpudeck.tables import read_table
-from gpudeck.workload.request_resample import request_workloads, resample_requests
+from gpudeck.workload.request_resample import (
+    find_lengths,
+    request_workloads,
+    resample_requests,
+)
 
 LOG_ROWS = 250
 
@@ -61,6 +65,30 @@ def test_a_log_has_two_requests_or_more(log: Path) -> None:
     scenario = read_scenario("small", [f"serving.trace={log}"])
     with pytest.raises(InputError, match=r"log.csv, of 1 request; allowed are 2 or more"):
         read_serving_requests(scenario)
+
+
+def test_the_trace_behind_the_requests_is_reported_with_its_source() -> None:
+    for name, source in (
+        ("azure-conversation-2023", "azure-llm-2023"),
+        ("mooncake-synthetic", "mooncake-traces"),
+    ):
+        serving = read_scenario("default", [f"serving.requests={name}"]).serving
+        facts = {fact.key: fact for fact in report_requests(serving)}
+        lengths = find_lengths(name)
+        assert facts["trace_name"].value == name
+        assert facts["trace_requests"].value == lengths.rows
+        assert facts["trace_prompt"].value == lengths.prompt_mean
+        assert facts["trace_output"].value == lengths.output_mean
+        assert {(fact.kind, fact.source) for fact in facts.values()} == {("derived", source)}
+
+
+def test_a_log_is_reported_by_the_name_of_its_file(log: Path) -> None:
+    serving = read_scenario("small", [f"serving.trace={log}"]).serving
+    facts = {fact.key: fact for fact in report_requests(serving)}
+    assert facts["trace_requests"].value == LOG_ROWS
+    assert facts["trace_prompt"].value == (LOG_ROWS + 1) / 2
+    assert facts["trace_output"].value == (LOG_ROWS + 3) / 2
+    assert {(fact.kind, fact.source) for fact in facts.values()} == {("scenario", "log.csv")}
 
 
 def test_a_path_in_a_file_is_relative_to_the_file(log: Path) -> None:

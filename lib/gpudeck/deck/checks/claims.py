@@ -100,7 +100,9 @@ def _judge_fact(fact: Record, scenario_id: str) -> list[str]:
     messages = []
     source = str(fact.get("source", ""))
     known = source.startswith(MODEL) or source == scenario_id or source in read_sources()
-    if not known:
+    # a file that the scenario names, such as the reader's own table or log
+    own = bool(source) and fact.get("kind") == "scenario"
+    if not (known or own):
         messages.append(f"fact {fact['key']!r}: source {source!r} is no row of data/sources.csv")
     if not _exists(str(fact.get("function", ""))):
         messages.append(f"fact {fact['key']!r}: there is no function {fact.get('function')!r}")
