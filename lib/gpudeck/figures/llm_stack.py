@@ -12,7 +12,7 @@ from gpudeck.figures.architecture import Block, Group, architecture
 from gpudeck.figures.caption import Captioned, describe
 from gpudeck.figures.geometry import Box
 from gpudeck.figures.routing import Edge
-from gpudeck.figures.shapes import Canvas
+from gpudeck.figures.shapes import Canvas, bytes_width_px
 from gpudeck.figures.style import (
     INK,
     MEASURED,
@@ -34,6 +34,7 @@ from gpudeck.figures.style import (
 )
 from gpudeck.interval import band_of, interval_of
 from gpudeck.models.serving.block_table import BlockTables
+from gpudeck.models.serving.disaggregation_report import CacheMove
 from gpudeck.models.serving.kv_study import KvStudy
 from gpudeck.models.serving.prefix_effect import PrefixEffect
 from gpudeck.models.serving.prefix_study import PrefixHits
@@ -51,21 +52,20 @@ _NAMED_PCT = 7.5
 _OWNERS = (USEFUL, SERIES[0].colour, SERIES[5].colour)
 
 
-def draw_kv_split(study: KvStudy, facts: Mapping[str, Fact], page: Captioned) -> str:
-    """Draw how each scheme fills the memory, with what earlier systems were found to use.
+def draw_kv_split(study: KvStudy, page: Captioned, facts: Mapping[str, Fact] | None = None) -> str:
+    """Draw how each scheme fills the memory, and what earlier systems were found to use if told.
 
     Parameters
     ----------
     study : KvStudy
         From `compare_schemes`, two runs or more.
-    facts : mapping of str to Fact
-        From `report_kv`: the published range.
+    facts : mapping of str to Fact, optional
+        From `report_published`: the published range.
     page : Captioned
         The page that shows it.
     """
     figure = new_figure(page.slot.width_px, page.slot.height_px)
     axes = figure.subplots()
-    low, high = (float(facts[f"earlier_{end}"].value) for end in ("low", "high"))
     rows = range(len(study.loads))
     for row, scheme in zip(rows, study.loads, strict=True):
         left = 0.0
@@ -77,6 +77,18 @@ def draw_kv_split(study: KvStudy, facts: Mapping[str, Fact], page: Captioned) ->
             left += width
         live = interval_of(study.percent(scheme)["live"])
         axes.plot([live.low, live.high], [row, row], color=MEASURED, linewidth=3)
+    if facts is not None:
+        low, high = (float(facts[f"earlier_{end}"].value) for end in ("low", "high"))
+        _mark_published(axes, page, low, high)
+    _name_rest(axes, study, page, len(study.loads) - 1)
+    axes.set(xlim=(0, 100), ylim=(3.45, -0.75), yticks=rows)
+    axes.set_yticklabels([page.label(scheme) for scheme in study.loads], color=INK, fontsize=18)
+    axes.grid(visible=False)
+    name_axes(axes, page.label("x"), "")
+    return svg_text(figure, page.key, page.title, page.alt)
+
+
+def _mark_published(axes: Axes, page: Captioned, low: float, high: float) -> None:
     axes.fill_betweenx([-0.62, 3.45], low, high, color=MEASURED, alpha=0.10, lw=0, zorder=0)
     for x in (low, high):
         axes.plot([x, x], [-0.62, 3.45], color=MEASURED, linewidth=1.5, dashes=(4, 3), zorder=0.5)
@@ -84,12 +96,6 @@ def draw_kv_split(study: KvStudy, facts: Mapping[str, Fact], page: Captioned) ->
         page.label("published"), (high, -0.5), (8, 0), textcoords="offset points",
         va="center", color=MEASURED,
     )  # fmt: skip
-    _name_rest(axes, study, page, len(study.loads) - 1)
-    axes.set(xlim=(0, 100), ylim=(3.45, -0.75), yticks=rows)
-    axes.set_yticklabels([page.label(scheme) for scheme in study.loads], color=INK, fontsize=18)
-    axes.grid(visible=False)
-    name_axes(axes, page.label("x"), "")
-    return svg_text(figure, page.key, page.title, page.alt)
 
 
 def _name_part(axes: Axes, page: Captioned, name: str, x: float, row: int, width: float) -> None:
@@ -208,8 +214,18 @@ def _draw_memory(canvas: Canvas, area: Box, tables: BlockTables, page: Captioned
             canvas.rect(bar, PAPER, MUTED, width_px=1, dashed=True)
 
 
-def draw_disaggregation(page: Captioned) -> str:
-    """Draw prefill and decode on replicas of their own, and the KV cache that moves between."""
+def draw_disaggregation(move: CacheMove, page: Captioned) -> str:
+    """Draw prefill and decode on replicas of their own, and the KV cache that moves between.
+
+    The arrows of the caches are as wide as their bytes: a mean prompt's above, a long one's below.
+
+    Parameters
+    ----------
+    move : CacheMove
+        From `measure_move`.
+    page : Captioned
+        The slide.
+    """
     words = page.label
     blocks = [
         Block("router", words("router"), 0, 0, words("router_detail"), rows=2, tone="waiting"),
@@ -219,20 +235,26 @@ def draw_disaggregation(page: Captioned) -> str:
         Block("d1", words("decode"), 3, 0, words("decode_detail"), tone="useful"),
         Block("d2", words("decode"), 3, 1, words("decode_more"), tone="useful", dashed=True),
     ]
+    widest = max(move.cache_bytes)
+    prompts, caches = (
+        [bytes_width_px(size, widest) for size in sizes]
+        for sizes in (move.prompt_bytes, move.cache_bytes)
+    )
     edges = [
-        Edge("router", "p1", words("prompt")),
-        Edge("router", "p2"),
-        Edge("p1", "link", words("kv"), colour=USEFUL),
-        Edge("p2", "link", colour=USEFUL),
-        Edge("link", "d1", words("blocks"), colour=USEFUL),
-        Edge("link", "d2", colour=USEFUL),
+        Edge("router", "p1", words("prompt"), width_px=prompts[0]),
+        Edge("router", "p2", width_px=prompts[1]),
+        Edge("p1", "link", words("kv_mean"), caches[0], USEFUL),
+        Edge("p2", "link", words("kv_long"), caches[1], USEFUL),
+        Edge("link", "d1", words("time_mean"), caches[0], USEFUL),
+        Edge("link", "d2", words("time_long"), caches[1], USEFUL),
     ]
     groups = [
         Group(words("prefill_pool"), ("p1", "p2")),
         Group(words("decode_pool"), ("d1", "d2")),
     ]
     return architecture(
-        blocks, edges, groups, **describe(page), gutter_x_px=104, gutter_y_px=72,
+        blocks, edges, groups, **describe(page), gutter_x_px=112, gutter_y_px=72,
+        column_weights=(0.8, 1.25, 0.8, 1.15),
     )  # fmt: skip
 
 
@@ -250,7 +272,7 @@ def draw_prefix_hits(hits: PrefixHits, memory_tokens: int, page: Captioned) -> s
     """
     figure = new_figure(page.slot.width_px, page.slot.height_px)
     axes = figure.subplots()
-    tokens = [size * hits.block_tokens for size in hits.capacity_blocks]
+    tokens = hits.capacity_tokens
     axes.plot(tokens, hits.hit_pct, color=USEFUL, linewidth=3.5, marker="o")
     axes.axhline(hits.unbounded_pct, color=MEASURED, linewidth=1.5, linestyle=(0, (5, 3)))
     axes.annotate(
