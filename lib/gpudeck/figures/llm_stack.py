@@ -48,7 +48,7 @@ _PARTS: tuple[tuple[str, str, str], ...] = (
     ("external", tint(WASTE, 0.7), "xx"),
     ("free", WAITING, ""),
 )
-_NAMED_PCT = 7.5
+_NAMED_PCT, _NARROW_PCT = 5.0, 12.0
 _OWNERS = (USEFUL, SERIES[0].colour, SERIES[5].colour)
 
 
@@ -72,7 +72,7 @@ def draw_kv_split(study: KvStudy, page: Captioned, facts: Mapping[str, Fact] | N
         for name, colour, hatch in _PARTS:
             width = float(study.percent(scheme)[name].mean())
             axes.barh(row, width, 0.62, left, color=colour, hatch=hatch, edgecolor=PAPER)
-            if width >= _NAMED_PCT:
+            if width >= (_NAMED_PCT if name == "live" else 1.5 * _NAMED_PCT):
                 _name_part(axes, page, name, left + width / 2, row, width)
             left += width
         live = interval_of(study.percent(scheme)["live"])
@@ -100,8 +100,9 @@ def _mark_published(axes: Axes, page: Captioned, low: float, high: float) -> Non
 
 def _name_part(axes: Axes, page: Captioned, name: str, x: float, row: int, width: float) -> None:
     number = f"{format_number(width, page.lang, decimals=0)}%"
+    words = number if name == "live" and width < _NARROW_PCT else f"{page.label(name)}\n{number}"
     axes.text(
-        x, row, f"{page.label(name)}\n{number}", ha="center", va="center",
+        x, row, words, ha="center", va="center",
         color=PAPER if name == "live" else INK, fontweight=700 if name == "live" else 400,
         linespacing=1.15,
         bbox=None if name in ("live", "free") else {
@@ -237,7 +238,7 @@ def draw_disaggregation(move: CacheMove, page: Captioned) -> str:
     ]
     widest = max(move.cache_bytes)
     prompts, caches = (
-        [bytes_width_px(size, widest) for size in sizes]
+        [bytes_width_px(size, widest, 14) for size in sizes]
         for sizes in (move.prompt_bytes, move.cache_bytes)
     )
     edges = [

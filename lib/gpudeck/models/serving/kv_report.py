@@ -18,7 +18,7 @@ from gpudeck.scenario.schema import Serving
 from gpudeck.scenario.serving import report_requests
 from gpudeck.tables import read_table
 
-MODEL = "model:kv-memory"
+MODEL = "model:serving"
 
 
 def report_kv(study: KvStudy) -> tuple[Fact, ...]:
@@ -83,7 +83,7 @@ def report_service(
     by = function_name(simulate_held)
     return (
         *report_kv(study),
-        mean_fact("paged_run", simulated, "%", "model:serving", by, decimals=2),
+        mean_fact("paged_run", simulated, "%", MODEL, by, decimals=2),
         Fact("kv_gpu", serving.gpu, "text", "scenario", MODEL, by),
         Fact("gpus", serving.tensor_parallel, "count", "scenario", MODEL, by, decimals=0),
         *report_requests(serving),
@@ -111,7 +111,7 @@ def report_published(study: KvStudy) -> tuple[Fact, ...]:
 
 
 def report_grid(grid: WasteGrid) -> tuple[Fact, ...]:
-    """Return the worst of pages over the grid at the case's block size, and the best of the maximum.
+    """Return the worst of pages at the case's block size, and the best of the maximum, over a grid.
 
     Returns
     -------
