@@ -33,7 +33,7 @@ TRACES = {
 }
 QUANTISED = {"mooncake-conversation": ", with times quantised to 3 s by the publisher"}
 CAPACITIES_TOKENS = (
-    *(tenth * 10**power for power in (4, 5, 6) for tenth in (10, 15, 20, 30, 40, 60, 80)),
+    *(tenth * 10**power for power in (3, 4, 5, 6) for tenth in (10, 15, 20, 30, 40, 60, 80)),
     10**8,
     2 * 10**8,
 )

@@ -12,7 +12,7 @@ from gpudeck.figures.architecture import Block, Group, architecture
 from gpudeck.figures.caption import Captioned, describe
 from gpudeck.figures.geometry import Box
 from gpudeck.figures.routing import Edge
-from gpudeck.figures.shapes import Canvas
+from gpudeck.figures.shapes import Canvas, bytes_width_px
 from gpudeck.figures.style import (
     INK,
     MEASURED,
@@ -34,6 +34,7 @@ from gpudeck.figures.style import (
 )
 from gpudeck.interval import band_of, interval_of
 from gpudeck.models.serving.block_table import BlockTables
+from gpudeck.models.serving.disaggregation_report import CacheMove
 from gpudeck.models.serving.kv_study import KvStudy
 from gpudeck.models.serving.prefix_effect import PrefixEffect
 from gpudeck.models.serving.prefix_study import PrefixHits
@@ -47,43 +48,38 @@ _PARTS: tuple[tuple[str, str, str], ...] = (
     ("external", tint(WASTE, 0.7), "xx"),
     ("free", WAITING, ""),
 )
-_NAMED_PCT = 7.5
+_NAMED_PCT, _NARROW_PCT = 5.0, 12.0
 _OWNERS = (USEFUL, SERIES[0].colour, SERIES[5].colour)
 
 
-def draw_kv_split(study: KvStudy, facts: Mapping[str, Fact], page: Captioned) -> str:
-    """Draw how each scheme fills the memory, with what earlier systems were found to use.
+def draw_kv_split(study: KvStudy, page: Captioned, facts: Mapping[str, Fact] | None = None) -> str:
+    """Draw how each scheme fills the memory, and what earlier systems were found to use if told.
 
     Parameters
     ----------
     study : KvStudy
         From `compare_schemes`, two runs or more.
-    facts : mapping of str to Fact
-        From `report_kv`: the published range.
+    facts : mapping of str to Fact, optional
+        From `report_published`: the published range.
     page : Captioned
         The page that shows it.
     """
     figure = new_figure(page.slot.width_px, page.slot.height_px)
     axes = figure.subplots()
-    low, high = (float(facts[f"earlier_{end}"].value) for end in ("low", "high"))
     rows = range(len(study.loads))
     for row, scheme in zip(rows, study.loads, strict=True):
         left = 0.0
         for name, colour, hatch in _PARTS:
             width = float(study.percent(scheme)[name].mean())
             axes.barh(row, width, 0.62, left, color=colour, hatch=hatch, edgecolor=PAPER)
-            if width >= _NAMED_PCT:
+            if width >= (_NAMED_PCT if name == "live" else 1.5 * _NAMED_PCT):
                 _name_part(axes, page, name, left + width / 2, row, width)
             left += width
         live = interval_of(study.percent(scheme)["live"])
         axes.plot([live.low, live.high], [row, row], color=MEASURED, linewidth=3)
-    axes.fill_betweenx([-0.62, 3.45], low, high, color=MEASURED, alpha=0.10, lw=0, zorder=0)
-    for x in (low, high):
-        axes.plot([x, x], [-0.62, 3.45], color=MEASURED, linewidth=1.5, dashes=(4, 3), zorder=0.5)
-    axes.annotate(
-        page.label("published"), (high, -0.5), (8, 0), textcoords="offset points",
-        va="center", color=MEASURED,
-    )  # fmt: skip
+    if facts is not None:
+        low, high = (float(facts[f"earlier_{end}"].value) for end in ("low", "high"))
+        _mark_published(axes, page, low, high)
     _name_rest(axes, study, page, len(study.loads) - 1)
     axes.set(xlim=(0, 100), ylim=(3.45, -0.75), yticks=rows)
     axes.set_yticklabels([page.label(scheme) for scheme in study.loads], color=INK, fontsize=18)
@@ -92,10 +88,21 @@ def draw_kv_split(study: KvStudy, facts: Mapping[str, Fact], page: Captioned) ->
     return svg_text(figure, page.key, page.title, page.alt)
 
 
+def _mark_published(axes: Axes, page: Captioned, low: float, high: float) -> None:
+    axes.fill_betweenx([-0.62, 3.45], low, high, color=MEASURED, alpha=0.10, lw=0, zorder=0)
+    for x in (low, high):
+        axes.plot([x, x], [-0.62, 3.45], color=MEASURED, linewidth=1.5, dashes=(4, 3), zorder=0.5)
+    axes.annotate(
+        page.label("published"), (high, -0.5), (8, 0), textcoords="offset points",
+        va="center", color=MEASURED,
+    )  # fmt: skip
+
+
 def _name_part(axes: Axes, page: Captioned, name: str, x: float, row: int, width: float) -> None:
     number = f"{format_number(width, page.lang, decimals=0)}%"
+    words = number if name == "live" and width < _NARROW_PCT else f"{page.label(name)}\n{number}"
     axes.text(
-        x, row, f"{page.label(name)}\n{number}", ha="center", va="center",
+        x, row, words, ha="center", va="center",
         color=PAPER if name == "live" else INK, fontweight=700 if name == "live" else 400,
         linespacing=1.15,
         bbox=None if name in ("live", "free") else {
@@ -208,8 +215,18 @@ def _draw_memory(canvas: Canvas, area: Box, tables: BlockTables, page: Captioned
             canvas.rect(bar, PAPER, MUTED, width_px=1, dashed=True)
 
 
-def draw_disaggregation(page: Captioned) -> str:
-    """Draw prefill and decode on replicas of their own, and the KV cache that moves between."""
+def draw_disaggregation(move: CacheMove, page: Captioned) -> str:
+    """Draw prefill and decode on replicas of their own, and the KV cache that moves between.
+
+    The arrows of the caches are as wide as their bytes: a mean prompt's above, a long one's below.
+
+    Parameters
+    ----------
+    move : CacheMove
+        From `measure_move`.
+    page : Captioned
+        The slide.
+    """
     words = page.label
     blocks = [
         Block("router", words("router"), 0, 0, words("router_detail"), rows=2, tone="waiting"),
@@ -219,20 +236,26 @@ def draw_disaggregation(page: Captioned) -> str:
         Block("d1", words("decode"), 3, 0, words("decode_detail"), tone="useful"),
         Block("d2", words("decode"), 3, 1, words("decode_more"), tone="useful", dashed=True),
     ]
+    widest = max(move.cache_bytes)
+    prompts, caches = (
+        [bytes_width_px(size, widest, 14) for size in sizes]
+        for sizes in (move.prompt_bytes, move.cache_bytes)
+    )
     edges = [
-        Edge("router", "p1", words("prompt")),
-        Edge("router", "p2"),
-        Edge("p1", "link", words("kv"), colour=USEFUL),
-        Edge("p2", "link", colour=USEFUL),
-        Edge("link", "d1", words("blocks"), colour=USEFUL),
-        Edge("link", "d2", colour=USEFUL),
+        Edge("router", "p1", words("prompt"), width_px=prompts[0]),
+        Edge("router", "p2", width_px=prompts[1]),
+        Edge("p1", "link", words("kv_mean"), caches[0], USEFUL),
+        Edge("p2", "link", words("kv_long"), caches[1], USEFUL),
+        Edge("link", "d1", words("time_mean"), caches[0], USEFUL),
+        Edge("link", "d2", words("time_long"), caches[1], USEFUL),
     ]
     groups = [
         Group(words("prefill_pool"), ("p1", "p2")),
         Group(words("decode_pool"), ("d1", "d2")),
     ]
     return architecture(
-        blocks, edges, groups, **describe(page), gutter_x_px=104, gutter_y_px=72,
+        blocks, edges, groups, **describe(page), gutter_x_px=112, gutter_y_px=72,
+        column_weights=(0.8, 1.25, 0.8, 1.15),
     )  # fmt: skip
 
 
@@ -250,7 +273,7 @@ def draw_prefix_hits(hits: PrefixHits, memory_tokens: int, page: Captioned) -> s
     """
     figure = new_figure(page.slot.width_px, page.slot.height_px)
     axes = figure.subplots()
-    tokens = [size * hits.block_tokens for size in hits.capacity_blocks]
+    tokens = hits.capacity_tokens
     axes.plot(tokens, hits.hit_pct, color=USEFUL, linewidth=3.5, marker="o")
     axes.axhline(hits.unbounded_pct, color=MEASURED, linewidth=1.5, linestyle=(0, (5, 3)))
     axes.annotate(

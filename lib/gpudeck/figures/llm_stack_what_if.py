@@ -25,7 +25,7 @@ LINES = {
 }
 
 
-def waste_what_if(grid: WasteGrid, page: Captioned, block_size: int = 16) -> WhatIf:
+def waste_what_if(grid: WasteGrid, page: Captioned) -> WhatIf:
     """Return the explorer of a grid: used memory by spread, for a block size and an output."""
     spread = 100 * np.array(grid.spread)
 
@@ -41,13 +41,12 @@ def waste_what_if(grid: WasteGrid, page: Captioned, block_size: int = 16) -> Wha
         words["waste"] = readable(100 - float(curves[-1][at]), "%", page.lang, decimals=2)
         return State(spread, np.array(curves), words)
 
-    middle = grid.output_mean[len(grid.output_mean) // 2]
     sliders = (
         quantity_slider(
-            "block_size", page.label("block"), grid.block_size, block_size, "token", page.lang
+            "block_size", page.label("block"), grid.block_size, grid.start[0], "token", page.lang
         ),
         quantity_slider(
-            "output_mean", page.label("output"), grid.output_mean, middle, "token", page.lang
+            "output_mean", page.label("output"), grid.output_mean, grid.start[1], "token", page.lang
         ),
     )
     lines = tuple(Line(page.label(scheme), *LINES[scheme]) for scheme in SCHEMES)

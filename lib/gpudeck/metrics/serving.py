@@ -14,15 +14,8 @@ from gpudeck.metrics.utilisation import (
     model_bandwidth_utilisation,
     model_flops_utilisation,
 )
+from gpudeck.models.serving.objectives import Objectives
 from gpudeck.models.serving.result import ServingResult
-
-
-@dataclass(frozen=True, slots=True)
-class Objectives:
-    """Longest time to first token, and longest mean time between a request's tokens, seconds."""
-
-    ttft_s: float
-    tpot_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +108,7 @@ def measure_serving(
     """
     return ServingMetrics(
         throughput=measure_throughput(result),
-        goodput=measure_goodput(result, objectives.ttft_s, objectives.tpot_s),
+        goodput=measure_goodput(result, objectives.ttft_s, objectives.tbt_s),
         ttft=measure_ttft(result),
         tpot=measure_tpot(result),
         tbt=measure_tbt(result),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpudeck.errors import InputError
+from gpudeck.models.serving.goodput import meets_objectives
 from gpudeck.models.serving.result import ServingResult
 
 
@@ -34,12 +34,7 @@ def measure_goodput(
 
     Source: Zhong et al., DistServe, OSDI 2024, section 1.
     """
-    for name, value in (("ttft", ttft_objective_s), ("tpot", tpot_objective_s)):
-        if not value > 0:
-            msg = f"{name}_objective_s is {value}; allowed is above 0"
-            raise InputError(msg)
-    single = result.requests.output_tokens == 1
-    met = (result.ttft_s <= ttft_objective_s) & (single | (result.tpot_s <= tpot_objective_s))
+    met = meets_objectives(result, ttft_objective_s, tpot_objective_s)
     return _rate(int(met.sum()), result.makespan_s)
 
 

@@ -9,16 +9,23 @@ from gpudeck.deck.page import Slot
 from gpudeck.figures import llm_stack, llm_stack_splits
 from gpudeck.figures.llm_stack_what_if import waste_what_if
 from gpudeck.models.serving.block_table import allocate_blocks, example_tables
-from gpudeck.models.serving.disaggregation_study import SplitGrid, SplitStudy
+from gpudeck.models.serving.disaggregation_report import measure_move
+from gpudeck.models.serving.disaggregation_study import FleetLatencies, study_splits
+from gpudeck.models.serving.kv_report import report_published
 from gpudeck.models.serving.kv_study import (
     compare_schemes,
+    draw_runs,
     published_case,
-    report_kv,
     waste_grid,
 )
 from gpudeck.models.serving.kv_waste import SCHEMES
 from gpudeck.models.serving.prefix_effect import PrefixEffect
 from gpudeck.models.serving.prefix_study import published_hits
+from gpudeck.scenario import read_scenario
+from gpudeck.workload.prefix import Sessions
+from gpudeck.workload.request import RequestTable
+
+SERVING = read_scenario("default").serving
 
 
 @dataclass(frozen=True)
@@ -39,9 +46,11 @@ class Slide:
 
 
 def test_memory_is_drawn_with_a_row_a_scheme() -> None:
-    study = compare_schemes(published_case(), [1, 2], count=120)
-    facts = {fact.key: fact for fact in report_kv(study)}
-    svg = llm_stack.draw_kv_split(study, facts, Slide())
+    case = published_case()
+    study = compare_schemes(case, draw_runs(case, [1, 2], count=120))
+    facts = {fact.key: fact for fact in report_published(study)}
+    svg = llm_stack.draw_kv_split(study, Slide(), facts)
+    assert "published" not in llm_stack.draw_kv_split(study, Slide())
     assert all(f">{scheme}<" in svg for scheme in SCHEMES)
     assert "published" in svg
 
@@ -64,14 +73,15 @@ def test_hits_are_drawn_for_a_memory_within_the_table() -> None:
 
 
 def test_both_pools_are_drawn() -> None:
-    svg = llm_stack.draw_disaggregation(Slide())
+    move = measure_move(SERVING, [RequestTable([0.0, 1.0], [100, 4000], [5, 5])])
+    svg = llm_stack.draw_disaggregation(move, Slide())
     assert "prefill pool" in svg
     assert "decode pool" in svg
 
 
 def test_time_to_first_token_is_drawn_with_and_without() -> None:
     samples = np.array([[0.1, 0.4], [0.2, 0.6]])
-    effect = PrefixEffect((1.0, 2.0), samples, samples / 2, samples)
+    effect = PrefixEffect(Sessions(), (1.0, 2.0), samples, samples / 2, samples, samples)
     svg = llm_stack.draw_prefix_effect(effect, Slide())
     assert "without" in svg
 
@@ -85,9 +95,14 @@ def test_the_explorer_reads_the_grid() -> None:
 
 
 def test_splits_are_drawn_and_explored() -> None:
-    study = SplitStudy(3, np.array([[0.2, 0.5], [0.3, 0.6]]), np.array([0.4, 0.4]))
-    assert "together" in llm_stack_splits.draw_splits(study, Slide())
-    grid = SplitGrid((1.0,), (50.0,), {(1.0, 50.0): study})
-    state = llm_stack_splits.splits_what_if(grid, Slide()).compute(rate_per_s=1.0, link_gb_s=50.0)
-    assert state.words["split"] == "2:1"
-    assert state.y.shape == (2, 2)
+    rates = np.array([1.0, 2.0])
+    some = np.array([[[0.1, 0.2], [1.5, 2.5]], [[0.1, 0.2], [1.6, 2.6]]])
+    tables = {prefill: some * (1 + prefill) for prefill in range(3)}
+    latencies = FleetLatencies(3, 3, rates, tables, {k: v / 20 for k, v in tables.items()})
+    svg = llm_stack_splits.draw_splits(study_splits(SERVING, latencies), Slide())
+    assert "apart 1:2" in svg
+    assert "together" in svg
+    what_if = llm_stack_splits.splits_what_if(SERVING, {1.0: latencies.first_run()}, Slide())
+    state = what_if.compute(prefill=1, prompts=1.0, ttft=1.0)
+    assert state.words["points"] == str(len(state.x))
+    assert state.y.shape == (2, len(state.x))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,19 +13,12 @@ from gpudeck.errors import InputError
 from gpudeck.interval import interval_of
 from gpudeck.models.serving.disaggregation import LINK_LATENCY_S, simulate_disaggregated
 from gpudeck.models.serving.engine import Engine
-from gpudeck.models.serving.goodput import (
-    Served,
-    gap_percentile,
-    meets_objectives,
-    require_objectives,
-    require_percentile,
-    ttft_percentile,
-)
+from gpudeck.models.serving.goodput import Served
+from gpudeck.models.serving.objectives import Judge, Objectives
 from gpudeck.models.serving.replica import Replica
 from gpudeck.models.serving.simulate import Router, simulate
 from gpudeck.workload.request import RequestTable
 
-Judge = Literal["gaps", "requests"]
 Outcome = Literal["found", "never", "always"]
 Requests = RequestTable | Callable[[int], RequestTable]
 # the search ends where both ends of the interval differ by this share
@@ -81,44 +74,6 @@ class Split:
     prefill_replicas: int
     decode_replicas: int
     capacity: Capacity
-
-
-@dataclass(frozen=True, slots=True)
-class Objectives:
-    """What a run has to meet.
-
-    ``by="requests"``: that percentage of the requests meets both, each judged by its TTFT and its
-    mean gap (TPOT). ``by="gaps"``: the percentile of TTFT, and that of all gaps between tokens,
-    pooled, are within their objectives. Of answers of some hundred tokens the first gap is less
-    than 1 % of the gaps, so the pooled 99th percentile does not see a wait between prefill and
-    decoding: compare disaggregated fleets by requests.
-
-    Raises
-    ------
-    InputError
-        A value is out of range.
-    """
-
-    ttft_s: float
-    tbt_s: float
-    percentile: float = 99
-    by: Judge = "requests"
-
-    def __post_init__(self) -> None:
-        require_objectives(self.ttft_s, self.tbt_s)
-        require_percentile(self.percentile)
-        if self.by not in get_args(Judge):
-            msg = f"by is {self.by!r}; allowed are {', '.join(get_args(Judge))}"
-            raise InputError(msg)
-
-    def are_met(self, result: Served) -> bool:
-        """Tell whether a run meets them."""
-        if self.by == "requests":
-            met = meets_objectives(result, self.ttft_s, self.tbt_s)
-            return bool(met.mean() * 100 >= self.percentile * (1 - 1e-12))
-        if ttft_percentile(result, self.percentile) > self.ttft_s:
-            return False
-        return gap_percentile(result, self.percentile) <= self.tbt_s
 
 
 def find_capacity(
@@ -280,6 +235,37 @@ def find_best_split(
     return max(splits, key=lambda split: split.capacity.rate_per_s)
 
 
+def highest_rate(
+    requests: RequestTable,
+    meets: Callable[[RequestTable], bool],
+    top_per_s: float,
+    tolerance: float = 0.04,
+) -> float:
+    """Return the highest rate of arrival that meets any goal, up to one; 0 if 1 % of it does not.
+
+    For goals other than `Objectives`, as published studies have them.
+
+    Parameters
+    ----------
+    requests
+        Stretched to each rate tried.
+    meets
+        Whether the goal is met; taken to hold below the rate that is looked for and not above it.
+    top_per_s
+        No rate above this is tried.
+    tolerance
+        Relative width at which the search ends.
+    """
+
+    def is_met(rate: float) -> bool:
+        return meets(requests.with_rate(rate))
+
+    low, high = top_per_s / 100, top_per_s
+    if is_met(high):
+        return high
+    return _narrow(is_met, low, high, tolerance) if is_met(low) else 0.0
+
+
 def _make_tables(requests: Requests, seeds: Iterable[int]) -> list[RequestTable]:
     listed = list(seeds)
     if not listed:
@@ -352,10 +338,15 @@ def _bisect(
             if rate <= low:
                 return 0.0, "never", runs
         low = rate
+    return _narrow(is_met, low, high, tolerance), "found", runs
+
+
+def _narrow(is_met: Callable[[float], bool], low: float, high: float, tolerance: float) -> float:
+    """Halve the logarithm of the way between a rate that is met and one that is not."""
     while high > low * (1 + tolerance):
         middle = float(np.sqrt(low * high))
         if is_met(middle):
             low = middle
         else:
             high = middle
-    return low, "found", runs
+    return low

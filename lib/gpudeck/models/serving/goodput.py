@@ -143,9 +143,17 @@ def require_objectives(ttft_objective_s: float, tbt_objective_s: float) -> None:
             raise InputError(msg)
 
 
+def judged_tpot(result: Served) -> NDArray[np.float64]:
+    """Return the time per output token that a request is judged by, shape (n,).
+
+    Its TPOT; 0 for a request of a single token, which has no gap; NaN for one that was refused.
+    """
+    single = (result.requests.output_tokens == 1) & np.isfinite(result.finish_s)
+    return np.where(single, 0.0, result.tpot_s)
+
+
 def _meet_each(
     result: Served, ttft_objective_s: float, tbt_objective_s: float
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     require_objectives(ttft_objective_s, tbt_objective_s)
-    single = (result.requests.output_tokens == 1) & np.isfinite(result.finish_s)
-    return result.ttft_s <= ttft_objective_s, (result.tpot_s <= tbt_objective_s) | single
+    return result.ttft_s <= ttft_objective_s, judged_tpot(result) <= tbt_objective_s

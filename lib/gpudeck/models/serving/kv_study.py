@@ -3,42 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gpudeck.errors import InputError
-from gpudeck.fact import Fact, function_name, mean_fact
 from gpudeck.models.serving.kv_memory import FullLoad, fill_memory
-from gpudeck.models.serving.kv_waste import SCHEMES, split_held
-from gpudeck.rng import generator
+from gpudeck.models.serving.kv_waste import SCHEMES, split_held, split_run
+from gpudeck.models.serving.service import plan_engine, plan_replica
+from gpudeck.models.serving.simulate import simulate
+from gpudeck.scenario.schema import Serving
 from gpudeck.tables import read_table
+from gpudeck.workload.model import find_model
+from gpudeck.workload.request import RequestTable
+from gpudeck.workload.request_lognormal import draw_requests, lengths_of_means, sigma_of
 
-MODEL = "model:kv-memory"
-# assumptions: the published means come without a spread, so lengths are lognormal with this one
-SPREAD = 1.0
+# requests of a drawn run
 REQUESTS = 400
+# a run is repeated until it would fill the memory this often, so that a queue is left
+FILLS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class KvCase:
-    """A KV memory and the requests for it: capacity and lengths in tokens."""
+    """A KV memory: capacity and longest length in tokens, and the mean lengths of its requests."""
 
     capacity_tokens: int
     max_length: int
     prompt_mean: float
     output_mean: float
-    source: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
 class KvStudy:
-    """Each scheme under full load, one `FullLoad` a run, the same requests in each scheme."""
+    """Each scheme under full load, one `FullLoad` a run, the same requests in each scheme.
+
+    `refused` is the share of requests, in %, that are longer than the longest allowed.
+    """
 
     case: KvCase
     block_size: int
     loads: dict[str, tuple[FullLoad, ...]]
+    refused: float = 0.0
 
     def percent(self, scheme: str) -> dict[str, NDArray[np.float64]]:
         """Return each part of the memory in percent of the capacity, shape (runs,); with `free`."""
@@ -61,13 +69,47 @@ class WasteGrid:
     """Held memory that holds a token, in %, by spread of the lengths.
 
     `used_pct[scheme, block_size, output_mean]` has shape (spreads,); contiguous schemes are the
-    same for each block size.
+    same for each block size. `start` is the block size and the output of the case itself.
     """
 
     spread: tuple[float, ...]
     block_size: tuple[int, ...]
     output_mean: tuple[int, ...]
     used_pct: dict[tuple[str, int, int], NDArray[np.float64]]
+    start: tuple[int, int]
+
+
+def service_case(serving: Serving, runs: Sequence[RequestTable]) -> KvCase:
+    """Return the memory of a scenario's replica, and what its requests ask of it.
+
+    The longest length is the model's context, doubled until the longest request fits where the
+    scenario asks for more, and in any case no more than the memory holds.
+
+    Parameters
+    ----------
+    serving
+        The scenario's section.
+    runs
+        Its requests, one run or more.
+
+    >>> from gpudeck.scenario import read_scenario
+    >>> from gpudeck.scenario.serving import read_serving_runs
+    >>> scenario = read_scenario("default")
+    >>> service_case(scenario.serving, read_serving_runs(scenario, 100, runs=1)).max_length
+    8192
+    """
+    capacity = int(plan_replica(serving).kv_capacity_tokens)
+    longest = max(int(_total(run).max()) for run in runs)
+    allowed = find_model(serving.model).context_max
+    while allowed < longest:
+        allowed *= 2
+    return KvCase(
+        capacity,
+        min(allowed, capacity),
+        float(np.mean([run.prompt_tokens.mean() for run in runs])),
+        float(np.mean([run.output_tokens.mean() for run in runs])),
+        serving.model,
+    )
 
 
 def published_case() -> KvCase:
@@ -86,96 +128,123 @@ def published_case() -> KvCase:
         int(table.row("opt-13b", "max_length").number),
         table.row("sharegpt", "prompt_mean").number,
         table.row("sharegpt", "output_mean").number,
-        memory.sources[0],
+        "opt-13b",
     )
 
 
-def draw_lengths(
-    case: KvCase, seed: int, *, count: int = REQUESTS, spread: float = SPREAD
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw prompts and outputs: independent, lognormal, cut where the sum passes the longest.
+def draw_runs(
+    case: KvCase, seeds: Sequence[int], *, count: int = REQUESTS, spread: float | None = None
+) -> tuple[RequestTable, ...]:
+    """Draw requests with a case's mean lengths: independent, log-normal, cut at the longest.
 
     Parameters
     ----------
     case
-        Means and longest length; the cut takes from the prompt, then from the output.
-    seed
-        Seed of the draws.
+        Means and longest length.
+    seeds
+        One run each.
     count
-        Number of requests.
+        Requests of a run.
     spread
-        Standard deviation over mean of each length, 0 or above.
+        Standard deviation over mean before the cut; if not told the logarithm's is 1, with which
+        the published rows are computed.
 
-    Raises
-    ------
-    InputError
-        The spread is negative or not finite, or there is no request.
-
-    >>> prompt, output = draw_lengths(published_case(), 0, count=3, spread=0.0)
-    >>> prompt.tolist(), output.tolist()
+    >>> run = draw_runs(published_case(), [0], count=3, spread=0.0)[0]
+    >>> run.prompt_tokens.tolist(), run.output_tokens.tolist()
     ([161, 161, 161], [338, 338, 338])
     """
-    if not 0 <= spread < float("inf") or count < 1:
-        msg = f"spread is {spread}, count {count}; allowed are 0 or above, and 1 or above"
-        raise InputError(msg)
-    rng = generator(seed, "kv lengths")
-    sigma = np.sqrt(np.log1p(spread**2))
-    both = []
-    for mean in (case.prompt_mean, case.output_mean):
-        drawn = mean * np.exp(sigma * rng.standard_normal(count) - sigma**2 / 2)
-        both.append(np.maximum(np.round(drawn), 1).astype(np.int64))
-    output = np.minimum(both[1], case.max_length)
-    prompt = np.clip(both[0], 1, case.max_length - output + 1)
-    return prompt, output
+    sigma = 1.0 if spread is None else sigma_of(spread)
+    lengths = lengths_of_means(case.prompt_mean, case.output_mean, case.max_length, sigma)
+    return tuple(draw_requests(lengths, count, seed) for seed in seeds)
 
 
-def compare_schemes(
-    case: KvCase, seeds: Sequence[int], *, block_size: int = 16, count: int = REQUESTS
-) -> KvStudy:
+def compare_schemes(case: KvCase, runs: Sequence[RequestTable], *, block_size: int = 16) -> KvStudy:
     """Hold the same requests by maximum, power of two, true length and pages, under full load.
 
     Parameters
     ----------
     case
-        Memory and lengths.
-    seeds
-        One run each; two or more for an interval.
+        Memory and longest length; longer requests are refused. A power of two is cut to it.
+    runs
+        Requests, one run a seed, two or more for an interval; their times do not matter. A run too
+        small to fill the memory several times is repeated in its order.
     block_size
         Tokens of a block.
-    count
-        Requests of a run.
 
     Raises
     ------
     InputError
-        As `fill_memory` and `draw_lengths`.
+        No run has a request that fits, or as `fill_memory`.
 
     Source: Kwon et al., SOSP 2023, Figure 2.
     """
-    draws = [draw_lengths(case, seed, count=count) for seed in seeds]
+    queues = [_make_queue(case, run) for run in runs]
     loads = {
         scheme: tuple(
             fill_memory(
-                *draw,
+                prompt,
+                output,
                 scheme,
                 case.capacity_tokens,
                 block_size=block_size,
                 max_length=case.max_length,
             )
-            for draw in draws
+            for prompt, output in queues
         )
         for scheme in SCHEMES
     }
-    return KvStudy(case, block_size, loads)
+    asked = np.concatenate([_total(run) for run in runs])
+    return KvStudy(case, block_size, loads, 100 * float((asked > case.max_length).mean()))
+
+
+def _make_queue(case: KvCase, run: RequestTable) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    total = _total(run)
+    fits = np.flatnonzero(total <= case.max_length)
+    if not len(fits):
+        msg = f"the shortest request has {total.min()} tokens; allowed is up to {case.max_length}"
+        raise InputError(msg)
+    repeats = int(np.ceil(FILLS * case.capacity_tokens / total[fits].sum()))
+    rows = np.tile(fits, max(repeats, 1))
+    return run.prompt_tokens[rows], run.output_tokens[rows]
+
+
+def _total(run: RequestTable) -> NDArray[np.int64]:
+    """Tokens of cache at a request's last step."""
+    return run.prompt_tokens + run.output_tokens - 1
+
+
+def simulate_held(serving: Serving, runs: Sequence[RequestTable]) -> NDArray[np.float64]:
+    """Serve the requests, all waiting at once, and return how full the blocks are that they hold.
+
+    Parameters
+    ----------
+    serving
+        The scenario's section: replica, block size, and a batch limit that full memories lack.
+    runs
+        Requests of each run.
+
+    Returns
+    -------
+    ndarray
+        Time-mean of the tokens in held blocks, % of their room, shape (runs,).
+    """
+    engine, replica = plan_engine(serving, "paged"), plan_replica(serving)
+    used = []
+    for run in runs:
+        result = simulate(run.all_at_once(), engine, replica)
+        seconds = result.end_s - result.start_s
+        used.append(split_run(result.kv_tokens, result.kv_live_tokens, seconds).used_pct)
+    return np.array(used)
 
 
 def waste_grid(
     case: KvCase,
     seed: int = 0,
+    own_block: int = 16,
     *,
     spread: Sequence[float] = tuple(np.linspace(0, 2, 11).round(1).tolist()),
     block_size: Sequence[int] = (1, 8, 16, 32, 64, 128, 256),
-    output_mean: Sequence[int] = (50, 150, 338, 600),
+    output_mean: Sequence[int] = (50, 200, 400, 800),
 ) -> WasteGrid:
     """Compute the used part of the memory that requests hold, in closed form, over a grid.
 
@@ -185,78 +254,28 @@ def waste_grid(
         Longest length and mean of the prompts.
     seed
         Seed of the lengths; the same normal draws in every cell.
+    own_block
+        Block size of the case.
     spread, block_size, output_mean
-        The grid: standard deviation over mean, tokens, tokens.
+        The grid: standard deviation over mean, tokens, tokens; the case's own are added.
     """
+    start = (own_block, max(round(case.output_mean), 1))
+    sizes, outputs = sorted({*block_size, start[0]}), sorted({*output_mean, start[1]})
     used: dict[tuple[str, int, int], NDArray[np.float64]] = {}
-    for mean in output_mean:
-        cell = KvCase(case.capacity_tokens, case.max_length, case.prompt_mean, mean, case.source)
-        draws = [draw_lengths(cell, seed, spread=value) for value in spread]
-        for size in block_size:
+    for mean in outputs:
+        cell = replace(case, output_mean=mean)
+        draws = [draw_runs(cell, [seed], spread=value)[0] for value in spread]
+        for size in sizes:
             for scheme in SCHEMES:
                 splits = [
-                    split_held(*draw, scheme, block_size=size, max_length=case.max_length)
+                    split_held(
+                        draw.prompt_tokens,
+                        draw.output_tokens,
+                        scheme,
+                        block_size=size,
+                        max_length=case.max_length,
+                    )
                     for draw in draws
                 ]
                 used[scheme, size, mean] = np.array([split.used_pct for split in splits])
-    return WasteGrid(tuple(spread), tuple(block_size), tuple(output_mean), used)
-
-
-def report_kv(study: KvStudy) -> tuple[Fact, ...]:
-    """Return the facts of page 19's memory.
-
-    Returns
-    -------
-    tuple of Fact
-        For each scheme `<scheme>` (memory that holds a token, % of the capacity) and
-        `batch_<scheme>`; `gain` (batch of pages over batch of the maximum); parts of the maximum,
-        `reservation`, `internal`, `external`, and `paged_internal`; `block_size`, `capacity`,
-        `max_length`, `runs`; `earlier_low` and `earlier_high`, published.
-    """
-    by = function_name(compare_schemes)
-    facts = []
-    for scheme in study.loads:
-        facts.append(mean_fact(scheme, study.percent(scheme)["live"], "%", MODEL, by))
-        facts.append(mean_fact(f"batch_{scheme}", study.batch(scheme), "count", MODEL, by))
-    parts = study.percent("max")
-    facts += [
-        mean_fact(name, parts[name], "%", MODEL, by)
-        for name in ("reservation", "internal", "external")
-    ]
-    paged = study.percent("paged")
-    facts.append(mean_fact("paged_internal", paged["internal"], "%", MODEL, by, decimals=2))
-    gain = study.batch("paged") / study.batch("max")
-    facts.append(mean_fact("gain", gain, "1", MODEL, by))
-    settings = (
-        ("block_size", study.block_size, "token"),
-        ("capacity", study.case.capacity_tokens, "token"),
-        ("max_length", study.case.max_length, "token"),
-        ("runs", len(study.loads["paged"]), "count"),
-    )
-    facts += [Fact(k, v, u, "computed", MODEL, by) for k, v, u in settings]
-    row = read_table("kv_memory").row("earlier-systems", "kv_used")
-    facts += [
-        Fact(f"earlier_{name}", float(value), "%", row.kind, row.sources[0], by, decimals=1)
-        for name, value in (("low", row.low), ("high", row.high))
-        if value is not None
-    ]
-    return tuple(facts)
-
-
-def report_grid(grid: WasteGrid, block_size: int) -> tuple[Fact, ...]:
-    """Return the worst of pages over the grid at one block size, and the best of the maximum.
-
-    Returns
-    -------
-    tuple of Fact
-        `worst_paged`: largest waste of pages, in % of what requests hold, and `best_max`: largest
-        used part where slots are of the longest length.
-    """
-    by = function_name(waste_grid)
-    cells = [(block_size, mean) for mean in grid.output_mean]
-    worst = max(float(100 - grid.used_pct["paged", *cell].min()) for cell in cells)
-    best = max(float(grid.used_pct["max", *cell].max()) for cell in cells)
-    return (
-        Fact("worst_paged", worst, "%", "simulated", MODEL, by, decimals=1),
-        Fact("best_max", best, "%", "simulated", MODEL, by, decimals=1),
-    )
+    return WasteGrid(tuple(spread), tuple(sizes), tuple(outputs), used, start)

@@ -86,8 +86,8 @@ def slot_tokens(total: ArrayLike, scheme: str, max_length: int) -> NDArray[np.in
     total
         Final length of each request's cache, shape (n,), tokens.
     scheme
-        ``"max"``: the longest length allowed; ``"pow2"``: the next power of two; ``"oracle"``: the
-        final length, as if it were known.
+        ``"max"``: the longest length allowed; ``"pow2"``: the next power of two, at most the
+        longest length; ``"oracle"``: the final length, as if it were known.
     max_length
         Longest length allowed, tokens.
 
@@ -107,7 +107,8 @@ def slot_tokens(total: ArrayLike, scheme: str, max_length: int) -> NDArray[np.in
     if scheme == "max":
         return np.full_like(lengths, max_length)
     if scheme == "pow2":
-        return 2 ** np.ceil(np.log2(np.maximum(lengths, 1))).astype(np.int64)
+        powers = 2 ** np.ceil(np.log2(np.maximum(lengths, 1))).astype(np.int64)
+        return np.minimum(powers, max_length)
     if scheme == "oracle":
         return lengths.copy()
     msg = f"scheme is {scheme!r}; allowed are max, pow2 and oracle"

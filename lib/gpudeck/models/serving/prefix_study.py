@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from gpudeck.errors import InputError
 from gpudeck.fact import Fact, function_name
 from gpudeck.tables import read_table
-from gpudeck.workload.prefix import prefix_reuse
-from gpudeck.workload.request import RequestTable
+from gpudeck.workload.prefix import recorded_curve
+from gpudeck.workload.request_log.json_lines import MOONCAKE_BLOCK_TOKENS
 
 TRACE = "mooncake-conversation"
 
 
 @dataclass(frozen=True, slots=True)
 class PrefixHits:
-    """Blocks of a trace found in its cache, in %, by the cache's capacity in blocks.
+    """Blocks of a trace found in its cache, in %, by the cache's capacity in tokens.
 
     `unbounded_pct` is the part found if nothing is ever evicted; a block holds `block_tokens`.
     """
 
-    capacity_blocks: tuple[int, ...]
+    capacity_tokens: tuple[int, ...]
     hit_pct: tuple[float, ...]
     unbounded_pct: float
     block_tokens: int
@@ -33,91 +29,35 @@ class PrefixHits:
     def hit_within(self, tokens: int) -> float:
         """Return the hit rate at the largest capacity of the table within a memory, in %.
 
-        Raises
-        ------
-        InputError
-            The memory is smaller than the smallest capacity.
+        A memory smaller than the smallest of them is taken to find nothing.
         """
         held = [
             hit
-            for size, hit in zip(self.capacity_blocks, self.hit_pct, strict=True)
-            if size * self.block_tokens <= tokens
+            for size, hit in zip(self.capacity_tokens, self.hit_pct, strict=True)
+            if size <= tokens
         ]
-        if not held:
-            least = self.capacity_blocks[0] * self.block_tokens
-            msg = f"a memory of {tokens} tokens; allowed is {least} or above"
-            raise InputError(msg)
-        return held[-1]
-
-
-def count_hits(
-    prompts: Sequence[Sequence[Hashable]], capacity_blocks: int | None = None
-) -> list[int]:
-    """Count the leading blocks of each prompt that are cached when it comes; all are then cached.
-
-    The least recently used block goes first, and of one prompt's blocks the last before the first,
-    for a block is of no use without those before it.
-
-    Parameters
-    ----------
-    prompts
-        Hashes of the blocks of each prompt in the order of arrival; equal hashes mean equal tokens
-        up to the block's end.
-    capacity_blocks
-        Blocks of the cache, 1 or above; ``None``: unbounded.
-
-    Raises
-    ------
-    InputError
-        The capacity is below 1.
-
-    Source: Kwon et al., SOSP 2023, section 4.4; eviction from the leaves as Zheng et al., SGLang,
-    NeurIPS 2024.
-
-    >>> count_hits([[1, 2], [3, 4], [1, 2]], 3)
-    [0, 0, 1]
-    """
-    if capacity_blocks is not None and capacity_blocks < 1:
-        msg = f"capacity_blocks is {capacity_blocks}; allowed is 1 or above, or None"
-        raise InputError(msg)
-    # any hashable name will do: the cache takes whole numbers
-    names: dict[Hashable, int] = {}
-    blocks = [
-        np.array([names.setdefault(block, len(names)) for block in prompt], np.int64)
-        for prompt in prompts
-    ]
-    table = RequestTable(
-        np.arange(len(blocks), dtype=np.float64),
-        np.array([max(len(row), 1) for row in blocks], np.int64),
-        np.ones(len(blocks), np.int64),
-        blocks,
-        block_tokens=1,
-    )
-    hits: list[int] = prefix_reuse(table, capacity_blocks=capacity_blocks).hit_blocks.tolist()
-    return hits
+        return held[-1] if held else 0.0
 
 
 def published_hits() -> PrefixHits:
     """Return what the cache finds on the public Mooncake conversation trace.
 
-    Source: Mooncake trace, Apache-2.0, counted by data/derive_prefix.py.
+    Source: Mooncake traces, Apache-2.0, counted by data/derive_requests.py: the longest leading run
+    of blocks in the cache, the least recently used evicted, of one prompt the last before the
+    first (Zheng et al., SGLang, NeurIPS 2024).
 
     >>> round(published_hits().unbounded_pct, 2)
     36.64
     """
-    rows = read_table("prefix_hits").of(TRACE)
-    by_size = sorted(
-        (int(name.removeprefix("hit@")), row.number)
-        for name, row in rows.items()
-        if name.startswith("hit@")
-    )
+    curve, rows = recorded_curve(TRACE), read_table("request_lengths").of(TRACE)
+    unbounded = rows["reused_block_share"]
     return PrefixHits(
-        tuple(size for size, _ in by_size),
-        tuple(value for _, value in by_size),
-        rows["hit_unbounded"].number,
-        int(rows["block_tokens"].number),
-        int(rows["requests"].number),
-        rows["hit_unbounded"].sources[0],
+        tuple(curve.capacity_tokens.tolist()),
+        tuple((100 * curve.block_share).tolist()),
+        100 * unbounded.number,
+        MOONCAKE_BLOCK_TOKENS,
+        round(rows["rows"].number),
+        unbounded.sources[0],
     )
 
 
@@ -141,13 +81,13 @@ def report_prefix(hits: PrefixHits, capacity_tokens: int) -> tuple[Fact, ...]:
     by = function_name(published_hits)
     half = next(
         size
-        for size, hit in zip(hits.capacity_blocks, hits.hit_pct, strict=True)
+        for size, hit in zip(hits.capacity_tokens, hits.hit_pct, strict=True)
         if hit >= hits.unbounded_pct / 2
     )
     rows: tuple[tuple[str, float, str, int | None], ...] = (
         ("unbounded", hits.unbounded_pct, "%", 1),
         ("memory_hit", hits.hit_within(capacity_tokens), "%", 1),
-        ("half_tokens", half * hits.block_tokens, "token", None),
+        ("half_tokens", half, "token", None),
         ("requests", hits.requests, "count", None),
         ("block_tokens", hits.block_tokens, "token", 0),
     )

@@ -8,21 +8,20 @@ from functools import cache
 import numpy as np
 
 from gpudeck.errors import InputError
+from gpudeck.models.serving.capacity import highest_rate
 from gpudeck.models.serving.engine import Engine
 from gpudeck.models.serving.pooled import pooled_quantile
-from gpudeck.models.serving.published_load import (
-    Lengths,
-    draw_requests,
-    highest_rate,
-    lengths_of_means,
-    lengths_of_quantiles,
-    saturated_tokens_s,
-)
 from gpudeck.models.serving.replica import Replica
 from gpudeck.models.serving.simulate import simulate
 from gpudeck.tables import Row
 from gpudeck.workload.model import find_model
 from gpudeck.workload.request import RequestTable
+from gpudeck.workload.request_lognormal import (
+    Lengths,
+    draw_requests,
+    lengths_of_means,
+    lengths_of_quantiles,
+)
 
 GIB = 2**30
 COUNT = 400  # requests of a run
@@ -72,6 +71,12 @@ def opt_run(policy: str, reservation: str, seed: int) -> tuple[float, float, flo
     used = (result.kv_live_tokens[full] * seconds).sum() / (result.kv_tokens[full] * seconds).sum()
     tokens_s = float((result.tokens - result.prefill_tokens)[full].sum() / seconds.sum())
     return float(batch), 100 * float(used), tokens_s
+
+
+def saturated_tokens_s(requests: RequestTable, engine: Engine, replica: Replica) -> float:
+    """Output tokens a second when all requests wait from the start."""
+    result = simulate(requests.all_at_once(), engine, replica)
+    return float(requests.output_tokens.sum() / result.makespan_s)
 
 
 def splitwise_ratio(gpu: str, phase: str) -> float:

@@ -5,13 +5,13 @@ import pytest
 
 from gpudeck.errors import InputError
 from gpudeck.models.serving.capacity import (
-    Objectives,
     find_best_split,
     find_capacity,
     find_disaggregated_capacity,
     find_splits,
 )
 from gpudeck.models.serving.engine import Engine
+from gpudeck.models.serving.objectives import Objectives
 from gpudeck.models.serving.replica import Replica
 from gpudeck.models.serving.simulate import simulate
 from gpudeck.models.serving.step_time import StepTime

@@ -6,15 +6,11 @@ import numpy as np
 import pytest
 
 from gpudeck.errors import InputError
+from gpudeck.models.serving.capacity import highest_rate
 from gpudeck.models.serving.pooled import pooled_quantile
 from gpudeck.models.serving.published import compute_published
-from gpudeck.models.serving.published_load import (
-    draw_requests,
-    highest_rate,
-    lengths_of_means,
-    lengths_of_quantiles,
-)
 from gpudeck.tables import Row, read_table
+from gpudeck.workload.request_lognormal import draw_requests, lengths_of_means
 
 
 def test_every_row_is_computed_and_every_bound_begins_at_one() -> None:
@@ -36,21 +32,6 @@ def test_slots_are_memory_over_bytes_of_a_token() -> None:
     row = read_table("published/serving").row("slots@opt-13b", "target")
     # 12 GiB over 2 · 40 layers · 5120 · 2 bytes
     assert compute_published([row]) == {"slots@opt-13b": 12 * 2**30 // 819_200}
-
-
-def test_drawn_lengths_have_the_given_quantiles() -> None:
-    table = draw_requests(lengths_of_quantiles((100, 200), (50, 150), 100_000), 20_000)
-    assert np.quantile(table.prompt_tokens, [0.5, 0.9]) == pytest.approx([100, 200], rel=0.03)
-    assert np.quantile(table.output_tokens, [0.5, 0.9]) == pytest.approx([50, 150], rel=0.05)
-    assert np.mean(np.diff(table.arrival_s)) == pytest.approx(1, rel=0.03)
-
-
-def test_drawn_lengths_have_the_given_means_and_are_cut() -> None:
-    table = draw_requests(lengths_of_means(160, 340, 1_000_000), 20_000)
-    assert table.prompt_tokens.mean() == pytest.approx(160, rel=0.05)
-    cut = draw_requests(lengths_of_means(160, 340, 300), 2000)
-    assert (cut.prompt_tokens + cut.output_tokens).max() <= 300
-    assert cut.output_tokens.min() >= 1
 
 
 @pytest.mark.parametrize("limit", [0.5, 3.0, 19.0])

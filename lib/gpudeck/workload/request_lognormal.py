@@ -1,25 +1,21 @@
-"""The loads that published results were measured with, and the highest rate that meets a goal."""
+"""Requests with log-normal lengths: what is drawn where a source prints a mean or two quantiles."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from gpudeck.models.serving.engine import Engine
-from gpudeck.models.serving.replica import Replica
-from gpudeck.models.serving.simulate import simulate
+from gpudeck.errors import InputError
 from gpudeck.rng import generator
 from gpudeck.workload.request import RequestTable
 
-_HALVINGS = 7  # of the logarithm of 100: the rate is found within 4 %
 _QUANTILE_90 = 1.2816  # of the standard normal
 
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Log-normal lengths of prompts and outputs, by mean or median and by spread.
+    """Log-normal lengths of prompts and outputs, by median and by spread.
 
     Parameters
     ----------
@@ -58,8 +54,27 @@ def lengths_of_quantiles(
     return Lengths(prompt[0], spread[0], output[0], spread[1], longest)
 
 
+def sigma_of(spread: float) -> float:
+    """Return the standard deviation of the logarithm: σ = √ln(1 + s²), s deviation over mean.
+
+    Raises
+    ------
+    InputError
+        The spread is negative or not finite.
+
+    >>> sigma_of(0.0)
+    0.0
+    """
+    if not 0 <= spread < float("inf"):
+        msg = f"spread is {spread}; allowed is 0 or above, and finite"
+        raise InputError(msg)
+    return float(np.sqrt(np.log1p(spread**2)))
+
+
 def draw_requests(lengths: Lengths, count: int, seed: int = 0) -> RequestTable:
     """Draw requests that arrive as a Poisson process of one a second; see `RequestTable.with_rate`.
+
+    The same normal draws whatever the lengths: tables of one seed differ in nothing else.
 
     Parameters
     ----------
@@ -70,7 +85,7 @@ def draw_requests(lengths: Lengths, count: int, seed: int = 0) -> RequestTable:
     seed
         Of the draw.
     """
-    random = generator(seed, "published")
+    random = generator(seed, "published")  # the stream that published rows are computed with
     arrival = np.cumsum(random.exponential(1.0, count))
     longest = lengths.longest
     prompts = random.lognormal(np.log(lengths.prompt_median), lengths.prompt_sigma, count)
@@ -78,37 +93,3 @@ def draw_requests(lengths: Lengths, count: int, seed: int = 0) -> RequestTable:
     prompt = np.clip(prompts.round(), 1, longest - 1).astype(np.int64)
     output = np.clip(outputs.round(), 1, longest - prompt).astype(np.int64)
     return RequestTable(arrival, prompt, output)
-
-
-def saturated_tokens_s(requests: RequestTable, engine: Engine, replica: Replica) -> float:
-    """Output tokens a second when all requests wait from the start."""
-    result = simulate(requests.all_at_once(), engine, replica)
-    return float(requests.output_tokens.sum() / result.makespan_s)
-
-
-def highest_rate(
-    requests: RequestTable, meets: Callable[[RequestTable], bool], top_per_s: float
-) -> float:
-    """Return the highest rate of arrival that meets a goal, by bisection; 0 if even 1 % does not.
-
-    Parameters
-    ----------
-    requests
-        Stretched to each rate tried.
-    meets
-        Whether the goal is met; taken to hold below the rate that is looked for and not above it.
-    top_per_s
-        No rate above this is tried.
-    """
-    low, high = top_per_s / 100, top_per_s
-    if meets(requests.with_rate(high)):
-        return high
-    if not meets(requests.with_rate(low)):
-        return 0.0
-    for _ in range(_HALVINGS):
-        middle = float(np.sqrt(low * high))
-        if meets(requests.with_rate(middle)):
-            low = middle
-        else:
-            high = middle
-    return low
