@@ -181,3 +181,23 @@ def run(  # type: ignore[no-untyped-def]
                 totals[service, 6] += max(0, desired - present)
             last = desired
     return totals
+
+
+@njit(cache=True, nogil=True)
+def plan(upper, loads, slots, hold):  # type: ignore[no-untyped-def]
+    """Turn upper loads into replicas, each held for `hold` minutes more than it is wished.
+
+    A wish of minute t is for t + hold, so the largest of the last wishes covers all between.
+    """
+    services, minutes = upper.shape
+    planned = np.empty((services, minutes), np.int64)
+    wish = np.empty(minutes, np.int64)
+    for service in range(services):
+        for minute in range(minutes):
+            servers = replicas_for(upper[service, minute], loads)
+            wish[minute] = (servers + slots - 1) // slots
+            most = wish[minute]
+            for back in range(1, min(hold, minute) + 1):
+                most = max(most, wish[minute - back])
+            planned[service, minute] = most
+    return planned
