@@ -666,6 +666,124 @@ class Resilience(Section):
         le=1000,
         description="a job succeeds if it is done within its days and so many % more",
     )
+class CloudOffer(Section):
+    """GPUs that a cloud rents out."""
+
+    cloud: Slug = Field(description="name of the cloud: a-z, 0-9 and - inside")
+    kind: Literal["reserved", "on_demand", "spot"] = Field(
+        description="reserved is paid for every hour, on_demand while used, spot may be taken away"
+    )
+    usd_per_gpu_h: float = Field(ge=0, le=10_000, description="price in US dollars")
+    limit_gpus: int = Field(ge=0, le=1_000_000, description="the most that it rents out")
+    preemptions_per_h: float = Field(
+        ge=0, le=60, description="how often it takes a spot GPU away, per hour; 0 for other kinds"
+    )
+
+
+def _check_offer(offer: CloudOffer) -> CloudOffer:
+    if offer.preemptions_per_h and offer.kind != "spot":
+        reason = f"has preemptions_per_h {offer.preemptions_per_h:g} and is {offer.kind}"
+        raise _refusal(reason)
+    return offer
+
+
+class Autoscaling(Section):
+    """A service that follows its load: page 23; all but the day's profile are assumptions."""
+
+    load: PathText | None = Field(
+        description="requests over time: a .csv with the columns time (s) and qps, its path "
+        "relative to this file, history first; null: a synthetic load from a measured day's profile"
+    )
+    peak_per_s: float = Field(
+        gt=0, le=100_000, description="mean requests a second in the peak hour, of the synthetic load"
+    )
+    noise_pct: float | None = Field(
+        ge=0,
+        le=100,
+        description="spread of a minute about its half hour, in %; null: as measured in the trace",
+    )
+    day_pct: float = Field(
+        ge=0, le=100, description="spread of whole days about their mean, in %; an assumption"
+    )
+    bursts_per_day: float = Field(
+        ge=0, le=100, description="surges that no history announces, in the stress test, per day"
+    )
+    burst_factor: float = Field(ge=1, le=100, description="load in a surge over what it would be")
+    burst_min: int = Field(ge=1, le=1440, description="length of a surge, in minutes")
+    history_days: int = Field(
+        ge=2, le=60, description="days that only teach the forecast; it needs two seasons"
+    )
+    days: int = Field(ge=1, le=60, description="days that are counted, after the history")
+    service_s: float = Field(gt=0, le=10_000, description="mean time of a request, in seconds")
+    slots: int = Field(ge=1, le=1024, description="requests that a replica serves at once")
+    gpus_per_replica: int = Field(ge=1, le=1024, description="GPUs of a replica")
+    wait_s: float = Field(
+        ge=0, le=10_000, description="objective: a request waits no longer than this, in seconds"
+    )
+    late_pct: float = Field(
+        gt=0, lt=100, description="objective: share of the requests that may wait longer, in %"
+    )
+    provision_s: float = Field(
+        ge=0, le=3600, description="cold start: a GPU is found and the pod placed, in seconds"
+    )
+    image_gib: float = Field(ge=0, le=1000, description="cold start: container image, in GiB")
+    weights_gib: float = Field(ge=0, le=10_000, description="cold start: weights, in GiB")
+    fetch_gib_s: float = Field(
+        ge=0.01, le=1000, description="cold start: rate at which both are fetched, in GiB/s"
+    )
+    engine_s: float = Field(ge=0, le=3600, description="cold start: the engine starts, in seconds")
+    attach_s: float = Field(
+        ge=0, le=3600, description="start out of the warm pool, in seconds; a cold one if it is less"
+    )
+    warm_pool: int = Field(ge=0, le=1000, description="replicas kept loaded and idle")
+    min_replicas: int = Field(ge=0, le=10_000, description="fewest replicas in service")
+    max_replicas: int = Field(
+        ge=1, le=10_000, description="most replicas in service; times slots at most 50000"
+    )
+    target_pct: float = Field(
+        gt=0, le=100, description="reactive rule: share of the slots that it keeps busy, in %"
+    )
+    tolerance_pct: float = Field(
+        ge=0, lt=100, description="reactive rule: deviation from the target that changes nothing, %"
+    )
+    window_s: float = Field(
+        ge=0, le=86_400, description="reactive rule: stabilisation before scaling down, in seconds"
+    )
+    z: float = Field(
+        ge=0, le=20, description="predictive rule: standard errors added to the forecast"
+    )
+    lead_s: float | None = Field(
+        ge=0,
+        le=43_200,
+        description="predictive rule: how far ahead it looks, in seconds; null: a cold start",
+    )
+    offers: tuple[Annotated[CloudOffer, AfterValidator(_check_offer)], ...] = Field(
+        strict=False,
+        min_length=1,
+        max_length=12,
+        description="what the clouds rent out: prices of March 2026 where data/prices.csv has them",
+    )
+    stall_s: float = Field(
+        ge=0, le=86_400, description="spot: time to save what a GPU works on, in seconds"
+    )
+    spot_share_pct: float = Field(
+        ge=0, le=100, description="spot: largest share of an hour's demand that may rest on it, in %"
+    )
+
+
+def _check_autoscaling(section: Autoscaling) -> Autoscaling:
+    if section.min_replicas > section.max_replicas:
+        reason = (
+            f"has min_replicas {section.min_replicas} above max_replicas {section.max_replicas}"
+        )
+        raise _refusal(reason)
+    if section.max_replicas * section.slots > 50_000:
+        reason = f"has {section.max_replicas * section.slots} slots at most, and 50000 are allowed"
+        raise _refusal(reason)
+    if all(offer.kind != "on_demand" for offer in section.offers):
+        reason = "has no on_demand offer, which the mix is compared with"
+        raise _refusal(reason)
+    return section
 
 
 class Tenant(Section):
@@ -746,6 +864,8 @@ class Scenario(Section):
         description="the parallel file system and the drives of its nodes: pages 16 to 18"
     resilience: Resilience = Field(
         description="failures of that job, and how it recovers: pages 24 and 25"
+    autoscaling: Annotated[Autoscaling, AfterValidator(_check_autoscaling)] = Field(
+        description="a service that follows its load: page 23"
     )
     tenants: Annotated[tuple[Tenant, ...], AfterValidator(_check_tenants)] = Field(
         strict=False,
