@@ -69,7 +69,17 @@ def write_table(folder: Path, target: Path, accessed: str) -> None:
         writer.writerow(ROW_COLUMNS)
         for attribute, value, how in summarise(read_rates(folder)):
             number = np.format_float_positional(round(float(value), 4), trim="-")
-            cells = ("gentd26", attribute, number, "1", "", "", "derived", SOURCE, f"{TRACE}: {how}")
+            cells = (
+                "gentd26",
+                attribute,
+                number,
+                "1",
+                "",
+                "",
+                "derived",
+                SOURCE,
+                f"{TRACE}: {how}",
+            )
             writer.writerow([*cells, accessed])
 
 

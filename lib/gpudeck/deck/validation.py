@@ -32,28 +32,18 @@ MODELS: dict[str, Compute] = {
     "packing": compute_packing,
     "sharing": compute_sharing,
     "serving": compute_serving,
-    "loader": compute_loader,
     "fabric": compute_fabric,
-}
-# why a row may not be met, by model and id
-NOTES: dict[str, Mapping[str, str]] = {"serving": SERVING_NOTES, "fabric": FABRIC_NOTES}
     "storage": compute_storage,
-}
-# why a row may not be met, by model and id
-NOTES: dict[str, Mapping[str, str]] = {"serving": SERVING_NOTES, "storage": STORAGE_NOTES}
+    "loader": compute_loader,
     "training": partial(compute_training, build=build_collectives),
-    "fabric": compute_fabric,
-}
-# why a row may not be met, by model and id
-NOTES: dict[str, Mapping[str, str]] = {
-    "serving": SERVING_NOTES,
-    "fabric": FABRIC_NOTES,
-    "training": TRAINING_NOTES,
     "resilience": compute_resilience,
 }
 # why a row may not be met, by model and id
 NOTES: dict[str, Mapping[str, str]] = {
     "serving": SERVING_NOTES,
+    "fabric": FABRIC_NOTES,
+    "storage": STORAGE_NOTES,
+    "training": TRAINING_NOTES,
     "resilience": RESILIENCE_NOTES,
 }
 BOUND = "bound"  # the attribute of a row that only bounds the model's number

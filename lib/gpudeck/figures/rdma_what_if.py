@@ -56,4 +56,6 @@ def rdma_what_if(grid: FabricGrid, page: Captioned) -> WhatIf:
     )
     ticks = {float(bit): write_bytes(2.0**bit) for bit in _TICK_BITS}
     limits = (float(bits[0]), float(bits[-1]))
-    return WhatIf(what_if_frame(page, limits, (0, 1.05 * top), 2, x_ticks=ticks), lines, sliders, look_up)
+    return WhatIf(
+        what_if_frame(page, limits, (0, 1.05 * top), 2, x_ticks=ticks), lines, sliders, look_up
+    )

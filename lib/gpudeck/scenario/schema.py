@@ -666,6 +666,8 @@ class Resilience(Section):
         le=1000,
         description="a job succeeds if it is done within its days and so many % more",
     )
+
+
 class CloudOffer(Section):
     """GPUs that a cloud rents out."""
 
@@ -695,7 +697,9 @@ class Autoscaling(Section):
         "relative to this file, history first; null: a synthetic load from a measured day's profile"
     )
     peak_per_s: float = Field(
-        gt=0, le=100_000, description="mean requests a second in the peak hour, of the synthetic load"
+        gt=0,
+        le=100_000,
+        description="mean requests a second in the peak hour, of the synthetic load",
     )
     noise_pct: float | None = Field(
         ge=0,
@@ -733,7 +737,9 @@ class Autoscaling(Section):
     )
     engine_s: float = Field(ge=0, le=3600, description="cold start: the engine starts, in seconds")
     attach_s: float = Field(
-        ge=0, le=3600, description="start out of the warm pool, in seconds; a cold one if it is less"
+        ge=0,
+        le=3600,
+        description="start out of the warm pool, in seconds; a cold one if it is less",
     )
     warm_pool: int = Field(ge=0, le=1000, description="replicas kept loaded and idle")
     min_replicas: int = Field(ge=0, le=10_000, description="fewest replicas in service")
@@ -767,7 +773,9 @@ class Autoscaling(Section):
         ge=0, le=86_400, description="spot: time to save what a GPU works on, in seconds"
     )
     spot_share_pct: float = Field(
-        ge=0, le=100, description="spot: largest share of an hour's demand that may rest on it, in %"
+        ge=0,
+        le=100,
+        description="spot: largest share of an hour's demand that may rest on it, in %",
     )
 
 
@@ -862,8 +870,10 @@ class Scenario(Section):
     )
     storage: Annotated[StorageSystem, AfterValidator(_check_storage)] = Field(
         description="the parallel file system and the drives of its nodes: pages 16 to 18"
+    )
     resilience: Resilience = Field(
         description="failures of that job, and how it recovers: pages 24 and 25"
+    )
     autoscaling: Annotated[Autoscaling, AfterValidator(_check_autoscaling)] = Field(
         description="a service that follows its load: page 23"
     )
