@@ -17,7 +17,7 @@ from gpudeck.errors import InputError
 from gpudeck.hardware.link import find_link
 from gpudeck.interval import Interval, interval_of
 from gpudeck.models.fabric.protocol import cores_busy, find_transport, goodput_gb_s
-from gpudeck.models.storage.io_path import Route, build_path
+from gpudeck.models.storage.io_path import build_path
 from gpudeck.models.storage.loader import Loader, LoaderResult, simulate_loader
 from gpudeck.models.storage.lustre import Lustre, build_lustre
 from gpudeck.models.storage.striping import read_bandwidth
@@ -28,7 +28,7 @@ from gpudeck.units import convert
 from gpudeck.workload.training_input import TrainingInput, find_training_input
 
 # what each step changes: transport, whether files lie on all servers, path into the GPU
-STEPS: dict[str, tuple[str, bool, Route]] = {
+STEPS: dict[str, tuple[str, bool, str]] = {
     "before": ("tcp", False, "bounce"),
     "rdma": ("infiniband", False, "bounce"),
     "lustre": ("infiniband", True, "bounce"),
