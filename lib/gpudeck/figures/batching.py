@@ -84,7 +84,7 @@ def _draw_latency(
         around = np.r_[10**band.low, 10 ** band.high[::-1]]
         axes.fill(np.r_[carried, carried[::-1]], around, color=style["color"], alpha=0.22, lw=0)
         axes.plot(carried, mean, **style)  # type: ignore[arg-type]  # keywords
-        _mark_capacity(axes, curve, name, mean, page)
+        _mark_capacity(axes, curve, name, mean, objective, page)
         text, colour = page.label(name), str(style["color"])
         if name in ("continuous", "adaptive"):
             weight = 700 if name == "adaptive" else 400
@@ -122,13 +122,20 @@ def _draw_latency(
 
 
 def _mark_capacity(
-    axes: Axes, curve: LoadCurve, name: str, mean: NDArray[np.float64], page: Captioned
+    axes: Axes,
+    curve: LoadCurve,
+    name: str,
+    mean: NDArray[np.float64],
+    objective: float,
+    page: Captioned,
 ) -> None:
     """Mark the highest rate within the objectives with a dot; the adaptive engine's in figures."""
     capacity = float(curve.capacity_per_s[name].mean())
     if capacity <= 0:
         return
+    # between two rates that were run; it was searched for, and is within the objective
     at = 10 ** float(np.interp(capacity, curve.offered_per_s[name], np.log10(mean)))
+    at = min(at, objective)
     colour = ENGINE_STYLE[name]["color"]
     axes.plot(capacity, at, "o", color=colour, markersize=12, zorder=5)
     if name == "adaptive":

@@ -111,6 +111,9 @@ def draw_overload(overload: Overload, page: Captioned) -> str:
     axes.plot(fixed_ms, fixed, "o-", color=MUTED, linewidth=2.5, markersize=8)
     for cap, x, y in zip(overload.caps, fixed_ms, fixed, strict=True):
         last = cap == overload.caps[-1]
+        # caps that are never reached all stand where the largest does
+        if not last and x > 0.97 * fixed_ms[-1]:
+            continue
         axes.annotate(
             str(cap),
             (x, y),

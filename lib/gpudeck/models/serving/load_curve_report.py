@@ -31,7 +31,8 @@ def report_load(curve: LoadCurve, scenario: Scenario) -> tuple[Fact, ...]:
     tuple of Fact
         For each engine `<engine>` (highest rate within the objectives, requests/s, with its
         interval), `most_<engine>` (highest rate carried at any latency), and at the highest rate
-        offered `ttft_<engine>` (s) and `tbt_<engine>` (ms); the scenario's `ttft_objective`,
+        offered `ttft_<engine>` (s) and `tbt_<engine>` (ms); `loop_more` (what adaptive carries
+        beyond continuous, paired by seed); the scenario's `ttft_objective`,
         `tbt_objective`, `percentile`, `max_batch`, `model`, `gpu`; `runs`, `count`,
         `static_batch`, `delay`, `opened`, `closed`; of the feedback `loop_target`, `target_share`,
         `increase`, `decrease`, `window`, `start`; and those of `report_requests`.
@@ -47,6 +48,8 @@ def report_load(curve: LoadCurve, scenario: Scenario) -> tuple[Fact, ...]:
             mean_fact(f"ttft_{name}", curve.ttft_s[name][:, -1], "s", SOURCE, by),
             mean_fact(f"tbt_{name}", 1000 * curve.tbt_s[name][:, -1], "ms", SOURCE, by, decimals=0),
         ]
+    more = curve.capacity_per_s["adaptive"] - curve.capacity_per_s["continuous"]
+    facts.append(mean_fact("loop_more", more, "request/s", SOURCE, by))
     return (*facts, *_settings(curve, scenario, by), *report_requests(scenario.serving))
 
 
