@@ -49,6 +49,8 @@ _PARTS: tuple[tuple[str, str, str], ...] = (
     ("free", WAITING, ""),
 )
 _NAMED_PCT, _NARROW_PCT = 5.0, 12.0
+# part of the axis that the memory's name takes
+_ROOMY = 0.37
 _OWNERS = (USEFUL, SERIES[0].colour, SERIES[5].colour)
 
 
@@ -284,15 +286,12 @@ def draw_prefix_hits(hits: PrefixHits, memory_tokens: int, page: Captioned) -> s
     axes.axvspan(
         min(memory_tokens, tokens[0]) * 0.8, memory_tokens, color=WAITING, alpha=0.25, lw=0
     )
-    axes.annotate(
-        page.label("memory"), (memory_tokens, 0.55 * top), (10, 0),
-        textcoords="offset points", color=INK,
-    )  # fmt: skip
     axes.set_xscale("log")
     axes.set(xlim=(min(memory_tokens, tokens[0]) * 0.8, tokens[-1] * 1.15), ylim=(0, top))
     axes.xaxis.set_major_formatter(
         FuncFormatter(lambda value, _: format_quantity(value, "count", page.lang, decimals=0))
     )
+    _name_memory(axes, page, memory_tokens)
     for size, hit in ((tokens[-1], hits.hit_pct[-1]), (tokens[0], hits.hit_pct[0])):
         number = f"{format_number(hit, page.lang, decimals=1)}%"
         axes.annotate(
@@ -302,6 +301,17 @@ def draw_prefix_hits(hits: PrefixHits, memory_tokens: int, page: Captioned) -> s
         )  # fmt: skip
     name_axes(axes, page.label("x"), page.label("y"))
     return svg_text(figure, page.key, page.title, page.alt)
+
+
+def _name_memory(axes: Axes, page: Captioned, tokens: int) -> None:
+    """Name the memory beside its edge where the curve, low on the left, leaves room."""
+    axes_x = float((axes.transScale + axes.transLimits).transform((tokens, 1.0))[0])
+    inside = axes_x > _ROOMY
+    axes.annotate(
+        page.label("memory"), (axes_x, 0.93 if axes_x > 2 * _ROOMY else 0.62),
+        (-10 if inside else 10, 0), xycoords="axes fraction", textcoords="offset points",
+        ha="right" if inside else "left", va="center", color=INK,
+    )  # fmt: skip
 
 
 def draw_prefix_effect(effect: PrefixEffect, page: Captioned) -> str:

@@ -6,10 +6,10 @@ from gpudeck.metrics.serving import (
     DEFINITIONS,
     FURTHER,
     Definition,
-    Objectives,
     ServingMetrics,
     measure_serving,
 )
+from gpudeck.models.serving.objectives import Objectives
 
 __all__ = [
     "DEFINITIONS",
