@@ -88,7 +88,9 @@ def spoil_parameter_type(notebook):
 
 
 def spoil_order(notebook):
-    notebook.cells[2], notebook.cells[3] = notebook.cells[3], notebook.cells[2]
+    places = [n for n, c in enumerate(notebook.cells) if c.metadata.slideshow.slide_type == "slide"]
+    first, second = places[:2]
+    notebook.cells[first], notebook.cells[second] = notebook.cells[second], notebook.cells[first]
 
 
 def spoil_rise(notebook):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +49,7 @@ def draw_plot_frame(
     x_limits: tuple[float, float],
     y_limits: tuple[float, float],
     axis_names: tuple[str, str],
+    x_ticks: Mapping[float, str] | None = None,
 ) -> PlotFrame:
     """Draw axes of fixed limits, with room at the right for the names of the lines.
 
@@ -61,6 +63,8 @@ def draw_plot_frame(
         Data limits of the axes.
     axis_names : (str, str)
         Quantity and unit of x and y.
+    x_ticks : mapping of float to str, optional
+        Words of the ticks of x by their place, where numbers would not do.
     """
     width_px, height_px = size_px
     figure = new_figure(width_px, height_px)
@@ -74,6 +78,8 @@ def draw_plot_frame(
             inner[1] / height_px,
         )
     )
+    if x_ticks is not None:
+        axes.set_xticks(list(x_ticks), list(x_ticks.values()))
     axes.set(xlim=x_limits, ylim=y_limits)
     name_axes(axes, *axis_names)
     return PlotFrame(

@@ -94,16 +94,21 @@ def readable(value: float, unit: str, lang: str, decimals: int = 1) -> str:
 
 
 def what_if_frame(
-    page: Captioned, x: tuple[float, float], y: tuple[float, float], rows: int = 1
+    page: Captioned,
+    x: tuple[float, float],
+    y: tuple[float, float],
+    rows: int = 1,
+    x_ticks: Mapping[float, str] | None = None,
 ) -> PlotFrame:
     """Draw the axes of a what-if slide, named by its labels `x` and `y`, to these limits.
 
-    `rows` says how many rows its sliders take: three sliders take two.
+    `rows` says how many rows its sliders take: three sliders take two. `x_ticks` are as of
+    `draw_plot_frame`.
     """
     height_px = page.slot.height_px - _CONTROLS_PX - (rows - 1) * _ROW_PX
     size_px = (page.slot.width_px, height_px)
     names = (page.label("x"), page.label("y"))
-    return draw_plot_frame(page.key, page.title, page.alt, size_px, x, y, names)
+    return draw_plot_frame(page.key, page.title, page.alt, size_px, x, y, names, x_ticks)
 
 
 @cache

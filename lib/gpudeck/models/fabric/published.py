@@ -92,10 +92,10 @@ def _parity() -> float:
 
 
 _CLAIMS: dict[str, Callable[[], float]] = {
-    "busbw@h200-8-nvls": _node("H200"),
-    "busbw@h200-8-ring": _node("H200", "ring"),
+    "quoted@h200-8-nvls": _node("H200"),
+    "quoted@h200-8-ring": _node("H200", "ring"),
     "busbw@a100-8-ring": _node("A100-80G-SXM"),
-    "busbw@b200-8-nvls": _node("B200"),
+    "quoted@b200-8-nvls": _node("B200"),
     "busbw@h100-8-nvls": _node("H100-SXM"),
     "busbw@h100-8-ring": _node("H100-SXM", "ring"),
     "latency@a100-8": _latency("A100-80G-SXM"),

@@ -11,6 +11,7 @@ from gpudeck.models.fabric.checks import positive, whole
 
 HOST_KINDS = frozenset({"host", "gpu"})
 SWITCH_KINDS = ("leaf", "aggregation", "spine")
+DRAWN_K, DRAWN_NODES, DRAWN_SPINES = 4, 4, 4  # what a slide has room for
 Graph = Any  # networkx.Graph: its stubs differ between versions
 
 
@@ -39,54 +40,62 @@ class Topology:
         """Return the vertices of some kinds, in the order in which they were added."""
         return [name for name, told in self.graph.nodes(data=True) if told["kind"] in kinds]
 
-    def hops(self, source: str, target: str) -> int:
-        """Count the network switches between two hosts on a shortest path.
 
-        Raises
-        ------
-        InputError
-            A host is unknown, or the network does not join them.
+def count_hops(topology: Topology, source: str, target: str) -> int:
+    """Count the network switches on the way between two hosts that passes fewest of them.
 
-        >>> fat_tree(4).hops("host-0-0", "host-3-3")
-        5
-        """
-        for name in (source, target):
-            if name not in self.graph:
-                msg = f"host is {name!r}; allowed are the vertices of {self.name}"
-                raise InputError(msg)
-        try:
-            path = nx.shortest_path(self.graph, source, target)
-        except nx.NetworkXNoPath as error:
-            msg = f"{source!r} and {target!r} are not joined in {self.name}"
-            raise InputError(msg) from error
-        return sum(self.graph.nodes[name]["kind"] in SWITCH_KINDS for name in path)
+    NVLink inside a node passes none.
 
-    def count(self) -> Counts:
-        """Count hosts, switches, links, and the bisection by maximal flow.
+    Raises
+    ------
+    InputError
+        A host is unknown, or the network does not join them.
 
-        The first half of the hosts sends to the second; hosts are in the order of pods.
+    >>> count_hops(fat_tree(4), "host-0-0", "host-3-3")
+    5
+    """
+    for name in (source, target):
+        if name not in topology.graph:
+            msg = f"host is {name!r}; allowed are the vertices of the {topology.name}"
+            raise InputError(msg)
 
-        >>> fat_tree(4).count()
-        Counts(hosts=16, switches=20, links=48, bisection=8.0)
-        """
-        kinds = Counter(told["kind"] for _, told in self.graph.nodes(data=True))
-        hosts = self.of_kind(*HOST_KINDS)
-        links = sum(told["kind"] != "nvlink" for *_, told in self.graph.edges(data=True))
-        switches = sum(kinds[kind] for kind in SWITCH_KINDS)
-        return Counts(len(hosts), switches, links, self._bisection(hosts))
+    def entered(_: str, target: str, __: dict[str, object]) -> int:
+        return int(topology.graph.nodes[target]["kind"] in SWITCH_KINDS)
 
-    def _bisection(self, hosts: list[str]) -> float:
-        flow = nx.Graph()
-        flow.add_edges_from(
-            (a, b, {"capacity": told["capacity"]})
-            for a, b, told in self.graph.edges(data=True)
-            if told["kind"] != "nvlink"
-        )
-        half = len(hosts) // 2
-        for end, side in (("source", hosts[:half]), ("sink", hosts[half:])):
-            flow.add_node(end)
-            flow.add_edges_from((end, host) for host in side)  # no capacity: infinite
-        return float(nx.maximum_flow_value(flow, "source", "sink"))
+    try:
+        return int(nx.shortest_path_length(topology.graph, source, target, weight=entered))
+    except nx.NetworkXNoPath as error:
+        msg = f"{source!r} and {target!r} are not joined in the {topology.name}"
+        raise InputError(msg) from error
+
+
+def count_parts(topology: Topology) -> Counts:
+    """Count hosts, switches, links, and the bisection by maximal flow.
+
+    The first half of the hosts sends to the second; hosts are in the order of pods.
+
+    >>> count_parts(fat_tree(4))
+    Counts(hosts=16, switches=20, links=48, bisection=8.0)
+    """
+    kinds = Counter(told["kind"] for _, told in topology.graph.nodes(data=True))
+    hosts = topology.of_kind(*HOST_KINDS)
+    links = sum(told["kind"] != "nvlink" for *_, told in topology.graph.edges(data=True))
+    switches = sum(kinds[kind] for kind in SWITCH_KINDS)
+    return Counts(len(hosts), switches, links, _bisection(topology, hosts))
+
+
+def _bisection(topology: Topology, hosts: list[str]) -> float:
+    flow = nx.Graph()
+    flow.add_edges_from(
+        (a, b, {"capacity": told["capacity"]})
+        for a, b, told in topology.graph.edges(data=True)
+        if told["kind"] != "nvlink"
+    )
+    half = len(hosts) // 2
+    for end, side in (("source", hosts[:half]), ("sink", hosts[half:])):
+        flow.add_node(end)
+        flow.add_edges_from((end, host) for host in side)  # no capacity: infinite
+    return float(nx.maximum_flow_value(flow, "source", "sink"))
 
 
 def fat_tree(k: int, oversubscription: float = 1.0) -> Topology:
@@ -138,7 +147,7 @@ def leaf_spine(k: int) -> Topology:
     InputError
         An odd k, or one below 2.
 
-    >>> leaf_spine(4).count()
+    >>> count_parts(leaf_spine(4))
     Counts(hosts=8, switches=6, links=16, bisection=4.0)
     """
     half = _half("k", k)
@@ -176,7 +185,7 @@ def rail_optimised(nodes: int, gpus_per_node: int, spines: int) -> Topology:
     Source: NVIDIA DGX SuperPOD; Wang et al. 2023 (rail-only).
 
     >>> rail = rail_optimised(4, 8, 4)
-    >>> rail.hops("gpu-0-3", "gpu-2-3"), rail.count().switches
+    >>> count_hops(rail, "gpu-0-3", "gpu-2-3"), count_parts(rail).switches
     (1, 12)
     """
     whole("nodes", nodes), whole("gpus_per_node", gpus_per_node)
@@ -198,6 +207,24 @@ def rail_optimised(nodes: int, gpus_per_node: int, spines: int) -> Topology:
         _link(graph, [(gpu, f"nvswitch-{node}") for gpu in gpus], kind="nvlink")
     name = "rail-optimised" if spines else "rail-only"
     return Topology(f"{name} network of {nodes} nodes", graph)
+
+
+def drawn_fat_tree() -> Topology:
+    """Return the fat tree that the deck draws: all of its parts, few of each."""
+    return fat_tree(DRAWN_K)
+
+
+def drawn_rails(gpus_per_node: int, spines: int = DRAWN_SPINES) -> Topology:
+    """Return the rail-optimised network that the deck draws: some nodes of at most eight GPUs.
+
+    Parameters
+    ----------
+    gpus_per_node
+        GPUs of a node of the scenario, 1 or more.
+    spines
+        Switches above the rails; 0 for a rail-only network.
+    """
+    return rail_optimised(DRAWN_NODES, min(8, gpus_per_node), spines)
 
 
 def count_fat_tree(k: int, tiers: int = 3, oversubscription: float = 1.0) -> Counts:
@@ -232,31 +259,22 @@ def count_fat_tree(k: int, tiers: int = 3, oversubscription: float = 1.0) -> Cou
     return Counts(hosts, switches, tiers * hosts, hosts / 2 / ratio)
 
 
-def find_fat_tree(hosts: int, ports: int) -> tuple[int, Counts]:
-    """Return the tiers of the smallest fat tree of a kind of switch that joins so many hosts.
-
-    Parameters
-    ----------
-    hosts
-        Ports of hosts to join, 1 or more.
-    ports
-        Ports of a switch, even.
+def smallest_fat_tree(hosts: int) -> int:
+    """Return the ports k of the smallest three-tier fat tree for so many hosts: k³/4 or more.
 
     Raises
     ------
     InputError
-        Even three tiers join fewer, or a number is out of range.
+        No whole number of hosts, or none.
 
-    >>> find_fat_tree(1024, 64)
-    (2, Counts(hosts=2048, switches=96, links=4096, bisection=1024.0))
+    >>> smallest_fat_tree(1024), smallest_fat_tree(1025)
+    (16, 18)
     """
     whole("hosts", hosts)
-    for tiers in (2, 3):
-        counts = count_fat_tree(ports, tiers)
-        if counts.hosts >= hosts:
-            return tiers, counts
-    msg = f"hosts is {hosts}; three tiers of {ports}-port switches join {counts.hosts} at most"
-    raise InputError(msg)
+    k = 2
+    while k**3 // 4 < hosts:
+        k += 2
+    return k
 
 
 def _half(field: str, k: int) -> int:
