@@ -262,12 +262,14 @@ def _mark_layout(axes: Axes, study: LayoutStudy, name: str, place: int, page: Ca
     far, right = name == "usual", spot[0] > axes.get_xlim()[1] / 2
     corner = (0.995, 0.56) if right else (0.012, 0.93)
     where = corner if far else (16, 34 if name == "best" else 4)
+    tie = {**_TIE, "color": INK, "shrinkB": 9, "relpos": (0.5, int(right))}
     axes.annotate(
         f"{page.label(name)}  {spot[1]:.0f}%\n{degrees}", spot, where,
-        textcoords="axes fraction" if far else "offset points", ha="right" if far and right else "left",
+        textcoords="axes fraction" if far else "offset points",
+        ha="right" if far and right else "left",
         va="center", fontsize=17, fontweight=700, color=INK, linespacing=1.3,
         bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
-        arrowprops={**_TIE, "color": INK, "shrinkB": 9, "relpos": (0.5, int(right))} if far else None,
+        arrowprops=tie if far else None,
     )  # fmt: skip
 
 
