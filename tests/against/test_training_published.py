@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gpudeck.models.fabric.collectives import build_collectives
-from gpudeck.models.training import Layout, Layouts
+from gpudeck.models.training import Layout, Layouts, estimate_steps
 from gpudeck.models.training.batch import trade_batch
 from gpudeck.models.training.communication import hidden_s, layer_messages
 from gpudeck.models.training.flops import (
@@ -130,3 +130,12 @@ def test_the_paper_s_own_equation_gives_its_printed_hfu():
         printed = table.row(f"hfu@selective-{run}", "target").number
         hfu = utilisation_pct(flop + extra, seconds, job.gpus, job.peak_flop_s)
         assert float(np.asarray(hfu)) == pytest.approx(printed, abs=0.25)
+
+
+@pytest.mark.parametrize(("gpus", "printed"), [(8192, 430), (16384, 400)])
+def test_with_two_pieces_a_stage_both_llama_rows_at_8k_would_be_met(gpus, printed):
+    job, _ = find_run(f"llama3-8k-{gpus}gpu")
+    layouts = Layouts.of(Layout(8, 16, data=gpus // 128, interleave=2, zero=1))
+    steps = estimate_steps(job, layouts, build_collectives("H100-SXM", "IB-NDR"))
+    tflops = steps.mfu_pct[0] / 100 * job.peak_flop_s / 1e12
+    assert tflops == pytest.approx(printed, rel=0.1)

@@ -258,15 +258,18 @@ def _mark_layout(axes: Axes, study: LayoutStudy, name: str, place: int, page: Ca
     axes.plot(*spot, style.marker, color=style.colour, markersize=7)
     axes.plot(*spot, "o", color="none", markeredgecolor=INK, markersize=15, markeredgewidth=2.5)
     degrees = str(steps.layouts.at(place)).rpartition(" · ")[0]
-    # the usual layout stands among others: its name goes to the empty margin
-    far = name == "usual"
-    where = (0.995, 0.56) if far else (16, 34 if name == "best" else 4)
+    # the usual layout stands among others: its name goes to the emptier corner
+    far, right = name == "usual", spot[0] > axes.get_xlim()[1] / 2
+    corner = (0.995, 0.56) if right else (0.012, 0.93)
+    where = corner if far else (16, 34 if name == "best" else 4)
+    tie = {**_TIE, "color": INK, "shrinkB": 9, "relpos": (0.5, int(right))}
     axes.annotate(
         f"{page.label(name)}  {spot[1]:.0f}%\n{degrees}", spot, where,
-        textcoords="axes fraction" if far else "offset points", ha="right" if far else "left",
+        textcoords="axes fraction" if far else "offset points",
+        ha="right" if far and right else "left",
         va="center", fontsize=17, fontweight=700, color=INK, linespacing=1.3,
         bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
-        arrowprops={**_TIE, "color": INK, "shrinkB": 9, "relpos": (0.75, 1)} if far else None,
+        arrowprops=tie if far else None,
     )  # fmt: skip
 
 

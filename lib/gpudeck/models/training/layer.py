@@ -14,9 +14,9 @@ from gpudeck.models.training.memory import attention_widths, has_dropout, mean_f
 from gpudeck.models.training.precision import achieved_share, state_bytes
 from gpudeck.workload.model import LanguageModel
 
-# One set of constants for every job and every published row: assumptions, set before any result was
-# seen. With them the ten layer times of Korthikanti et al., table 4, come out within 8 %, 5 % in the
-# root mean square; SUSTAINED_SHARE fitted to those times alone would be 0.96.
+# One set of constants for every job and every published row: assumptions, set before any result
+# was seen. With them the ten layer times of Korthikanti et al., table 4, come out within 8 %, 5 %
+# in the root mean square; SUSTAINED_SHARE fitted to those times alone would be 0.96.
 SUSTAINED_SHARE = 0.9  # of the best measured matrix product, in a run that heats the GPU
 BANDWIDTH_SHARE = 0.8  # of the memory bandwidth, in element-wise kernels
 FUSED_SHARE = 0.55  # of the matrix rate, in fused attention
