@@ -9,7 +9,7 @@ from gpudeck.hardware.gpu import find_gpu
 from gpudeck.models.fabric.congestion import HashedLoad, go_back_n_share, hash_flows
 from gpudeck.models.fabric.job import read_job
 from gpudeck.models.fabric.loss import LossStudy, study_loss
-from gpudeck.models.fabric.nccl import OPERATIONS
+from gpudeck.models.fabric.node_lines import OPERATIONS
 from gpudeck.models.fabric.protocol import cores_busy, find_transport, packet_share
 from gpudeck.models.fabric.study import (
     FabricGrid,

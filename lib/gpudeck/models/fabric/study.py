@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from gpudeck.models.fabric.busbw import bus_bandwidth_gb_s
 from gpudeck.models.fabric.collectives import Collectives, build_collectives
 from gpudeck.models.fabric.job import FabricJob
-from gpudeck.models.fabric.nccl import Network, find_node_lines
+from gpudeck.models.fabric.nccl import Network
+from gpudeck.models.fabric.node_lines import find_node_lines
 from gpudeck.models.fabric.protocol import (
     Transport,
     added_hop_us,
