@@ -4,12 +4,13 @@
 Run ``python data/fit_nccl.py FILE`` with the JSON file of AIConfigurator's NCCL measurements:
 milliseconds by library, operation, number of GPUs and elements of two bytes.
 
-For each GPU and operation a protocol is a line (`gpudeck.models.fabric.nccl.ProtocolLine`), and the
-fastest one counts, so all sizes and all of 2, 4 and 8 GPUs are fitted at once: least squares in
-relative error with a soft loss, from several starts of a fixed seed. Only NCCL 2.27.3 is fitted;
-NCCL 2.29.2 and 2.23 on H100 were never seen by the fit. Residuals in percent are in the table as
-well: of all points, of eight GPUs, and of the two other versions. In a fit with every second size
-left out (`unseen`), the residuals are those of the sizes left out.
+For each GPU and operation a protocol is a line (`ProtocolLine` of `models/fabric`; LL has
+two, for few and for all channels). Which protocol is taken is NCCL's choice by its own constants
+and not fitted; an all-to-all takes the fastest. All sizes and all of 2, 4 and 8 GPUs are fitted at
+once: least squares in relative error with a soft loss, from several starts of a fixed seed. Only
+NCCL 2.27.3 is fitted; NCCL 2.29.2 and 2.23 on H100 were never seen by the fit. Residuals in percent
+are in the table as well: of all points, by number of GPUs, and of the two other versions. In a fit
+with every second size left out (`unseen`), the residuals are those of the sizes left out.
 """
 
 import csv
@@ -22,14 +23,15 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import least_squares
 
-from gpudeck.models.fabric.nccl import (
+from gpudeck.models.fabric.nccl import node_times_us
+from gpudeck.models.fabric.node_lines import (
+    FITTED_LINES,
     OPERATIONS,
-    PROTOCOLS,
     NodeLines,
     Operation,
     ProtocolLine,
     SwitchLine,
-    node_times_us,
+    tuner_limits,
 )
 from gpudeck.tables import ROW_COLUMNS
 
@@ -42,13 +44,14 @@ OTHERS = {"H100-SXM": ("h100_sxm_comm_nccl_2.29.2", "h100_sxm_comm_nccl_2.23")}
 SWITCHED = {"H100-SXM"}
 NAMES = {name: "alltoall" if name == "all_to_all" else name for name in OPERATIONS}
 RING_GB_S = {"A100-80G-SXM": 230.0, "H100-SXM": 370.0}  # where the search for bandwidth begins
-STARTS = 12
+STARTS = 8
 # start, low, high of base µs, hop µs, share of the bandwidth, copy GB/s
 BOUNDS = {
     "ll": ((5, 0, 30), (0.8, 0, 20), (0.1, 0.02, 0.5), (300, 40, 10000)),
-    "ll128": ((8, 0, 40), (1.2, 0, 20), (0.6, 0.3, 0.97), (300, 40, 10000)),
+    "ll_wide": ((8, 0, 40), (1.2, 0, 20), (0.5, 0.1, 0.97), (300, 40, 10000)),
+    "ll128": ((15, 0, 60), (2, 0, 20), (0.8, 0.2, 1.0), (300, 40, 10000)),
     "simple": ((20, 0, 80), (3, 0, 20), (1.0, 0.7, 1.25), (900, 100, 10000)),
-    "nvls": ((20, 0, 80), (2, 0, 20), (0.8, 0.5, 1.25)),
+    "nvls": ((40, 0, 80), (0.5, 0, 1), (0.8, 0.5, 1.25)),
 }
 Points = np.ndarray  # columns: GPUs, bytes, microseconds
 
@@ -68,12 +71,12 @@ def lines_of(values: np.ndarray, gpu_id: str, operation: Operation) -> NodeLines
     """Return the lines that the numbers of a fit stand for."""
     scale = RING_GB_S[gpu_id]
     lines = {}
-    for index, name in enumerate(PROTOCOLS):
+    for index, name in enumerate(FITTED_LINES):
         base, hop, share, copy = values[4 * index : 4 * index + 4]
         lines[name] = ProtocolLine(base, hop, scale * share, copy)
-    rest = values[4 * len(PROTOCOLS) :]
+    rest = values[4 * len(FITTED_LINES) :]
     switch = SwitchLine(rest[0], rest[1], scale * rest[2]) if len(rest) else None
-    return NodeLines(gpu_id, {operation: lines}, switch, "fit")
+    return NodeLines(gpu_id, {operation: lines}, switch, "fit", *tuner_limits(gpu_id))
 
 
 def relative_errors(lines: NodeLines, operation: Operation, points: Points) -> np.ndarray:
@@ -86,7 +89,7 @@ def relative_errors(lines: NodeLines, operation: Operation, points: Points) -> n
 def fit_lines(gpu_id: str, operation: Operation, points: Points) -> NodeLines:
     """Fit the lines of an operation, and keep the best of several starts."""
     switched = gpu_id in SWITCHED and operation == "all_reduce"
-    names = (*PROTOCOLS, "nvls") if switched else PROTOCOLS
+    names = (*FITTED_LINES, "nvls") if switched else FITTED_LINES
     start, low, high = np.array([bound for name in names for bound in BOUNDS[name]], float).T
 
     def errors(values: np.ndarray) -> np.ndarray:
@@ -118,7 +121,7 @@ def constants(lines: NodeLines, operation: Operation) -> dict[str, float]:
     if lines.switch is not None:
         switch = lines.switch
         found |= {f"nvls_{f.name}": getattr(switch, f.name) for f in fields(SwitchLine)}
-    return {name: float(f"{value:.4g}") for name, value in found.items()}
+    return {name: round(float(f"{value:.4g}"), 4) for name, value in found.items()}
 
 
 def residuals(

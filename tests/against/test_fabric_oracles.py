@@ -26,8 +26,8 @@ NAMES = {
     "reduce_scatter": "reduce_scatter",
     "all_to_all": "alltoall",
 }
-# worst relative error over 2, 4 and 8 GPUs, in percent: where NCCL leaves LL128 too early
-WORST_PCT = {"all_reduce": 30, "all_gather": 42, "reduce_scatter": 38, "all_to_all": 32}
+# worst relative error over 2, 4 and 8 GPUs, in percent; the measured all-to-alls are noisy
+WORST_PCT = {"all_reduce": 20, "all_gather": 20, "reduce_scatter": 20, "all_to_all": 32}
 
 
 @pytest.fixture
@@ -113,8 +113,10 @@ def test_every_operation_and_number_of_gpus(measured, gpu, operation):
 @pytest.mark.parametrize("operation", NAMES)
 def test_a_version_that_was_never_fitted(measured, operation):
     library = "h100_sxm_comm_nccl_2.29.2"
-    errors = np.abs(errors_pct(measured, library, operation, "H100-SXM", 8))
-    assert np.median(errors) <= 8
+    for gpus in (2, 4, 8):
+        errors = np.abs(errors_pct(measured, library, operation, "H100-SXM", gpus))
+        assert np.median(errors) <= 8
+        assert operation == "all_to_all" or errors.max() <= 20
 
 
 def test_published_results_are_met_or_explained():

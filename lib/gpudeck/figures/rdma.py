@@ -49,6 +49,7 @@ _NODE_STYLE = {
     "B200": ("B200", SERIES[5].colour, (0, (3, 2))),
 }
 _MEASURED_BYTES = 2.0**29
+LEAST = 1e-6
 _MEASURED_CLUSTER = (32, 2.0**33)  # GPUs, bytes
 _BYTE_STEPS = ((1, "B"), (2**10, "KiB"), (2**20, "MiB"), (2**30, "GiB"))
 
@@ -294,7 +295,9 @@ def _draw_ranges(
     ends = []
     for name, curve in curves.items():
         colour, line, _ = TRANSPORT_STYLE[name]
-        low, value, high = (scale * part for part in (curve.low, curve.value, curve.high))
+        parts = (curve.low, curve.value, curve.high)
+        # a group of one GPU takes no time, which no logarithm shows
+        low, value, high = (np.maximum(scale * part, LEAST) for part in parts)
         axes.fill_between(x, low, high, color=colour, alpha=0.18, lw=0)
         axes.plot(x, value, color=colour, linestyle=line, linewidth=3)
         ends.append(LineEnd(float(x[-1]), float(value[-1]), page.label(name), colour, 700))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from gpudeck.fact import Fact
 from gpudeck.figures.caption import Captioned
 from gpudeck.figures.geometry import Box
+from gpudeck.figures.lettering import TEXT_MIN_PX, text_width_px
 from gpudeck.figures.rdma import write_bytes
 from gpudeck.figures.shapes import Canvas
 from gpudeck.figures.sheet import table_sheet
@@ -40,7 +41,9 @@ def draw_choices(scale: ScaleStudy, page: Captioned) -> str:
         for name, first, count in _runs(names):
             field = Box(left + first * column, y, count * column - 2, row - 3)
             canvas.rect(field, _choice_colour(name))
-            canvas.text(*field.centre, page.label(name.replace("-", "_")), anchor="middle")
+            words = page.label(name.replace("-", "_"))
+            if text_width_px(words, TEXT_MIN_PX) <= field.width:
+                canvas.text(*field.centre, words, anchor="middle")
     below = top + len(scale.gpus) * row + 14
     for index, size in enumerate(scale.size_bytes):
         middle = left + (index + 0.5) * column

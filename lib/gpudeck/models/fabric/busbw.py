@@ -5,7 +5,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from gpudeck.errors import InputError
 from gpudeck.models.fabric.checks import positive, quantity, whole
-from gpudeck.models.fabric.nccl import OPERATIONS, Operation, ring_steps
+from gpudeck.models.fabric.nccl import ring_steps
+from gpudeck.models.fabric.node_lines import OPERATIONS, Operation
 
 Floats = NDArray[np.float64]
 

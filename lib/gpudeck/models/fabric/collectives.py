@@ -10,14 +10,12 @@ from gpudeck.hardware.link import find_link
 from gpudeck.models.fabric.checks import positive, quantity, whole
 from gpudeck.models.fabric.nccl import (
     Network,
-    NodeLines,
-    Operation,
     all_to_all_times_us,
     cluster_times_us,
-    find_node_lines,
     node_times_us,
     send_us,
 )
+from gpudeck.models.fabric.node_lines import NodeLines, Operation, find_node_lines
 from gpudeck.models.fabric.protocol import added_hop_us, find_transport, goodput_gb_s
 
 Floats = NDArray[np.float64]
@@ -114,8 +112,8 @@ class Collectives:
     ) -> dict[str, Floats]:
         """Compute the time of a collective by each algorithm and protocol, µs; the best one counts.
 
-        Where an algorithm is not to be had, its time is infinite. A group of one rank takes no
-        time, whatever the algorithm.
+        Where an algorithm is not to be had, or NCCL does not choose it, its time is infinite. A
+        group of one rank takes no time, whatever the algorithm.
 
         Raises
         ------

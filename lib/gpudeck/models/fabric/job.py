@@ -43,7 +43,7 @@ class FabricJob:
     """A job whose model is split over the GPUs of a node and repeated on every node.
 
     Each GPU sums the gradients of its part with its fellows on the other nodes: `ranks` GPUs, one a
-    node, on the same rail.
+    node, on the same rail. A job of one node has the whole model on every GPU, and sums it there.
 
     Parameters
     ----------
@@ -63,9 +63,19 @@ class FabricJob:
     gradient_bytes: float
 
     @property
-    def ranks(self) -> int:
-        """GPUs that sum the same gradients: one a node."""
+    def nodes(self) -> int:
+        """Nodes of the job."""
         return self.gpus // self.gpus_per_node
+
+    @property
+    def ranks(self) -> int:
+        """GPUs that sum the same gradients: one a node, or all of one node."""
+        return self.nodes if self.nodes > 1 else self.gpus
+
+    @property
+    def ranks_per_node(self) -> int:
+        """Those of them that share a node."""
+        return 1 if self.nodes > 1 else self.gpus
 
     @property
     def port_gb_s(self) -> float:
@@ -83,7 +93,9 @@ def read_job(training: TrainingSection) -> FabricJob:
     """
     find_gpu(training.gpu), find_link(training.link)
     parameters = find_model(training.model).parameters
-    size = parameters * GRADIENT_BYTES[training.precision] / training.gpus_per_node
+    size = float(parameters * GRADIENT_BYTES[training.precision])
+    if training.gpus > training.gpus_per_node:
+        size /= training.gpus_per_node
     return FabricJob(
         training.model,
         training.gpu,

@@ -1,64 +1,21 @@
-"""NCCL's collectives: every algorithm with every protocol, of which the fastest is taken."""
+"""NCCL's collectives: the time of every algorithm and protocol, and which of them NCCL takes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gpudeck.errors import InputError
-from gpudeck.hardware.gpu import Gpu, find_gpu
-from gpudeck.hardware.link import find_link
-from gpudeck.tables import Row, read_table
+from gpudeck.models.fabric.node_lines import PROTOCOLS, NodeLines, Operation
+from gpudeck.tables import read_table
 
 Floats = NDArray[np.float64]
-Operation = Literal["all_reduce", "all_gather", "reduce_scatter", "all_to_all"]
-
-OPERATIONS: tuple[Operation, ...] = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all")
-PROTOCOLS = ("ll", "ll128", "simple")
-# share of a network packet of the protocol that is data and not flags: 4 of 8 and 120 of 128 bytes
+LL_SHARE, LL128_SHARE = 0.5, 0.92  # of the bus bandwidth, in NCCL's own estimate
+# share of what a protocol sends that is data and not flags: 4 of 8 and 120 of 128 bytes
 NETWORK_SHARE = {"ll": 0.5, "ll128": 0.9375, "simple": 1.0}
 TREE_SHARE = 0.92  # of the bus bandwidth that a tree attains, by NCCL's own table
 PAT_SHARE = 0.75  # likewise of its parallel aggregated trees
-_HOPPER, _AMPERE = "H100-SXM", "A100-80G-SXM"  # the GPUs whose curves were fitted
-_BLACKWELL_NVLINK_GB_S = 1800
-
-
-@dataclass(frozen=True, slots=True)
-class ProtocolLine:
-    """A protocol on the ring of one node: t = base + steps·hop + W/bandwidth + (S/N)/copy.
-
-    W is what a rank sends, S/N its own part of the buffer. Times in µs, bandwidths in GB/s.
-    """
-
-    base_us: float
-    hop_us: float
-    bandwidth_gb_s: float
-    copy_gb_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class SwitchLine:
-    """NVLS in one node: t = base + N·hop + S(N+1)/N / bandwidth."""
-
-    base_us: float
-    hop_us: float
-    bandwidth_gb_s: float
-
-
-@dataclass(frozen=True)
-class NodeLines:
-    """What NCCL attains inside one node, by operation and protocol.
-
-    `switch` is None where the switch cannot add up; `provenance` says where the lines come from.
-    """
-
-    gpu: str
-    lines: Mapping[Operation, Mapping[str, ProtocolLine]]
-    switch: SwitchLine | None
-    provenance: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +55,49 @@ def ring_steps(operation: Operation, ranks: Floats) -> Floats:
     return (ranks - 1) * (2.0 if operation == "all_reduce" else 1.0)
 
 
+def choose_protocol(
+    operation: Operation, lines: NodeLines, size_bytes: Floats, ranks: Floats
+) -> NDArray[np.intp]:
+    """Choose the protocol of a ring in one node as NCCL does: the least estimated time.
+
+    Estimate: base + steps·hop + S/(bus · share · N/steps), constants of NCCL's table. It is not
+    always the truly fastest, which is where measured curves jump.
+
+    Returns
+    -------
+    array
+        Indices into `PROTOCOLS`, of the shape of the sizes.
+
+    Source: NVIDIA, NCCL, src/graph/tuning.cc.
+
+    >>> from gpudeck.models.fabric.node_lines import find_node_lines
+    >>> lines = find_node_lines("H100-SXM")
+    >>> choose_protocol("all_gather", lines, np.array([1e3, 1e9]), np.array([4.0, 4.0])).tolist()
+    [0, 2]
+    """
+    steps = ring_steps(operation, ranks)
+    constants = read_table("network").of("NCCL-ring-2.27")
+    bus = {
+        "ll": min(lines.ll_most_gb_s, LL_SHARE * lines.bus_gb_s),
+        "ll128": LL128_SHARE * lines.bus_gb_s,
+        "simple": lines.bus_gb_s,
+    }
+    estimates = [
+        constants[f"base_latency_{name}_us"].number
+        + steps * constants[f"nvlink_latency_{name}_us"].number
+        + bytes_sent(operation, size_bytes, ranks) / bus[name] * 1e-3
+        for name in PROTOCOLS
+    ]
+    return np.argmin(np.array(estimates), axis=0)
+
+
 def node_times_us(
     operation: Operation, lines: NodeLines, size_bytes: Floats, ranks: Floats
 ) -> dict[str, Floats]:
-    """Compute the time of a collective in one node by every algorithm and protocol.
+    """Compute the time of a collective in one node by the algorithms and protocols NCCL may take.
+
+    A protocol that NCCL does not choose for a ring takes infinite time; an all-to-all is made of
+    messages, of which the fastest protocol counts.
 
     Parameters
     ----------
@@ -118,10 +114,15 @@ def node_times_us(
         Microseconds by `ring-ll`, `ring-ll128`, `ring-simple` and, for an all-reduce, `nvls`.
     """
     steps, sent = ring_steps(operation, ranks), bytes_sent(operation, size_bytes, ranks)
+    chosen = choose_protocol(operation, lines, size_bytes, ranks)
     times = {}
-    for name, line in lines.lines[operation].items():
-        moved_us = sent / line.bandwidth_gb_s + size_bytes / ranks / line.copy_gb_s
-        times[f"ring-{name}"] = line.base_us + steps * line.hop_us + moved_us * 1e-3
+    for index, name in enumerate(PROTOCOLS):
+        rings = []
+        for line in lines.of(operation, name):
+            moved_us = sent / line.bandwidth_gb_s + size_bytes / ranks / line.copy_gb_s
+            rings.append(line.base_us + steps * line.hop_us + moved_us * 1e-3)
+        allowed = (chosen == index) | (operation == "all_to_all")
+        times[f"ring-{name}"] = np.where(allowed, np.minimum.reduce(rings), np.inf)
     if operation == "all_reduce" and lines.switch is not None:
         switch = lines.switch
         moved_us = size_bytes * (ranks + 1) / ranks / switch.bandwidth_gb_s * 1e-3
@@ -168,22 +169,24 @@ def cluster_times_us(
     outer = ring_steps(operation, nodes)
     ports = per_node * network.port_gb_s
     times = {}
-    for name, line in lines.lines[operation].items():
-        hop = constants["ring", name] + network.added_us
-        bandwidth = np.minimum(
-            np.where(per_node > 1, line.bandwidth_gb_s, np.inf), ports * NETWORK_SHARE[name]
-        )
-        moved = sent / bandwidth + size_bytes / ranks / line.copy_gb_s
-        times[f"ring-{name}"] = (
-            line.base_us + (steps - outer) * line.hop_us + outer * hop + moved * 1e-3
-        )
-        if operation == "all_reduce":
-            hop = constants["tree", name] + network.added_us
+    for name in PROTOCOLS:
+        rings, trees = [], []
+        for line in lines.of(operation, name):
+            speed = np.where(per_node > 1, line.bandwidth_gb_s, np.inf)
+            speed = np.minimum(speed, ports * NETWORK_SHARE[name])
+            moved = sent / speed + size_bytes / ranks / line.copy_gb_s
+            hop = constants["ring", name] + network.added_us
+            latency = line.base_us + (steps - outer) * line.hop_us + outer * hop
+            rings.append(latency + moved * 1e-3)
             inside = np.where(per_node > 1, 2 * size_bytes / line.bandwidth_gb_s, 0.0)
             across = np.where(nodes > 2, 2.0, 1.0) * size_bytes
             moved = np.maximum(inside, across / (ports * NETWORK_SHARE[name])) / TREE_SHARE
+            hop = constants["tree", name] + network.added_us
             depth = 2 * ((per_node - 1) * line.hop_us + np.log2(nodes) * hop)
-            times[f"tree-{name}"] = line.base_us + depth + moved * 1e-3
+            trees.append(line.base_us + depth + moved * 1e-3)
+        times[f"ring-{name}"] = np.minimum.reduce(rings)
+        if operation == "all_reduce":
+            times[f"tree-{name}"] = np.minimum.reduce(trees)
     if operation == "all_reduce":
         times |= _switch_tree_us(lines, network, size_bytes, nodes, per_node)
     else:
@@ -235,15 +238,19 @@ def all_to_all_times_us(
         As in `cluster_times_us`; the buffer is what a rank sends, its own part included.
     """
     constants = network_constants()
-    times = {}
+    times: dict[str, Floats] = {}
     for name, line in lines.lines["all_to_all"].items():
+        share = NETWORK_SHARE[name.removesuffix("_wide")]
         near = size_bytes * (per_node - 1) / ranks / line.bandwidth_gb_s
         far = size_bytes * (ranks - per_node) / ranks
-        far = far / (network.port_gb_s * NETWORK_SHARE[name])
+        far = far / (network.port_gb_s * share)
         moved = np.maximum(near, far) + size_bytes / ranks / line.copy_gb_s
-        latency = line.base_us + (per_node - 1) * line.hop_us + constants["ring", name]
+        latency = line.base_us + (per_node - 1) * line.hop_us
+        latency = latency + constants["ring", name.removesuffix("_wide")]
         latency = latency + network.added_us + (ranks - per_node) * network.message_us
-        times[f"pairwise-{name}"] = latency + moved * 1e-3
+        found = latency + moved * 1e-3
+        key = f"pairwise-{name.removesuffix('_wide')}"
+        times[key] = np.minimum(times[key], found) if key in times else found
     return times
 
 
@@ -262,10 +269,11 @@ def send_us(
     constants = network_constants()
     inside, across = [], []
     for name, line in lines.lines["all_to_all"].items():
+        protocol = name.removesuffix("_wide")
         start = line.base_us + line.hop_us
         inside.append(start + size_bytes / line.bandwidth_gb_s * 1e-3)
-        hop = constants["ring", name] + network.added_us
-        bandwidth = network.port_gb_s * NETWORK_SHARE[name]
+        hop = constants["ring", protocol] + network.added_us
+        bandwidth = network.port_gb_s * NETWORK_SHARE[protocol]
         across.append(start + hop + size_bytes / bandwidth * 1e-3)
     return np.asarray(
         np.where(same_node, np.minimum.reduce(inside), np.minimum.reduce(across)), dtype=float
@@ -289,96 +297,3 @@ def network_constants() -> Mapping[tuple[str, str], float]:
     for algorithm, row_id in (("nvls-tree", "NCCL-nvls-tree"), ("pat", "NCCL-pat")):
         found[algorithm, "simple"] = table.row(row_id, "network_latency_simple_us").number
     return found
-
-
-@cache
-def find_node_lines(gpu_id: str) -> NodeLines:
-    """Return what NCCL attains in a node of a GPU: its own fit, or that of a fitted GPU.
-
-    Bandwidths are carried over in proportion to NVLink (PCIe without it), latencies unchanged. A
-    GPU with FP8 takes the H100's lines, an older one the A100's. Blackwell's switch is taken down
-    by the ratio of NCCL's efficiencies.
-
-    Raises
-    ------
-    InputError
-        There is no such GPU, or it has neither NVLink nor a PCIe link of the table.
-
-    Source: `data/nccl_fit.csv`, made by `data/fit_nccl.py`.
-
-    >>> find_node_lines("H100-SXM").provenance
-    'fitted to NCCL on H100-SXM'
-    """
-    gpu = find_gpu(gpu_id)
-    fitted = _HOPPER if gpu.fp8_tflops is not None else _AMPERE
-    known = read_fit(fitted)
-    if gpu.id == fitted:
-        return known
-    reference = find_gpu(fitted)
-    ratio = _inside_gb_s(gpu) / _inside_gb_s(reference)
-    lines = {
-        operation: {name: _scale(line, ratio) for name, line in of.items()}
-        for operation, of in known.lines.items()
-    }
-    switch = known.switch if _has_switch(gpu) else None
-    if switch is not None:
-        scale = ratio * _switch_loss(gpu)
-        switch = SwitchLine(switch.base_us, switch.hop_us, switch.bandwidth_gb_s * scale)
-    return NodeLines(gpu.id, lines, switch, f"carried over from {fitted} by the link's bandwidth")
-
-
-@cache
-def read_fit(gpu_id: str) -> NodeLines:
-    """Read the fitted lines of a GPU.
-
-    Raises
-    ------
-    InputError
-        The GPU was not fitted.
-    """
-    table = read_table("nccl_fit")
-    lines = {}
-    switch = None
-    for operation in OPERATIONS:
-        rows = table.of(f"{gpu_id}/{operation}")
-        lines[operation] = {
-            name: ProtocolLine(
-                *(rows[f"{name}_{field.name}"].number for field in fields(ProtocolLine))
-            )
-            for name in PROTOCOLS
-        }
-        if "nvls_base_us" in rows:
-            switch = SwitchLine(
-                *(rows[f"nvls_{field.name}"].number for field in fields(SwitchLine))
-            )
-    return NodeLines(gpu_id, lines, switch, f"fitted to NCCL on {gpu_id}")
-
-
-def _inside_gb_s(gpu: Gpu) -> float:
-    """Return what a GPU can send to the others of its node in one direction."""
-    if gpu.nvlink_gb_s > 0:
-        return gpu.nvlink_gb_s / 2
-    if gpu.pcie is None:
-        msg = f"{gpu.id} has no NVLink and no pcie in data/gpus.csv: add a row"
-        raise InputError(msg)
-    generation, _, lanes = gpu.pcie.partition(".0x")
-    return find_link(f"PCIe-gen{generation}-x{lanes}").direction_gb_s
-
-
-def _has_switch(gpu: Gpu) -> bool:
-    """Say whether nodes of this GPU have an NVSwitch that adds up: NVIDIA's from Hopper, on SXM."""
-    maker = gpu.rows["vendor"].value if "vendor" in gpu.rows else gpu.vendor
-    return maker == "NVIDIA" and gpu.nvlink_gb_s > 0 and "PCIe" not in gpu.id
-
-
-def _switch_loss(gpu: Gpu) -> float:
-    if gpu.nvlink_gb_s < _BLACKWELL_NVLINK_GB_S:
-        return 1.0
-    rows: dict[str, Row] = read_table("network").of("NCCL-nvls")
-    return rows["efficiency_blackwell"].number / rows["efficiency_hopper"].number
-
-
-def _scale(line: ProtocolLine, ratio: float) -> ProtocolLine:
-    return ProtocolLine(
-        line.base_us, line.hop_us, line.bandwidth_gb_s * ratio, line.copy_gb_s * ratio
-    )

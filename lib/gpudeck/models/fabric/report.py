@@ -9,7 +9,7 @@ from gpudeck.hardware.gpu import find_gpu
 from gpudeck.models.fabric.congestion import HashedLoad, go_back_n_share, hash_flows
 from gpudeck.models.fabric.job import read_job
 from gpudeck.models.fabric.loss import LossStudy, study_loss
-from gpudeck.models.fabric.nccl import OPERATIONS
+from gpudeck.models.fabric.node_lines import OPERATIONS
 from gpudeck.models.fabric.protocol import cores_busy, find_transport, packet_share
 from gpudeck.models.fabric.study import (
     FabricGrid,
@@ -72,7 +72,8 @@ def report_transports(study: TransportStudy) -> tuple[Fact, ...]:
         _scenario("gpu", find_gpu(job.gpu).id, "text"),
         _scenario("link", job.link, "text"),
         _scenario("gpus", job.gpus, "GPU"),
-        _scenario("nodes", job.ranks, "node"),
+        _scenario("nodes", job.nodes, "node"),
+        _scenario("ranks", job.ranks, "GPU"),
         _scenario("gpus_per_node", job.gpus_per_node, "GPU"),
         _row_fact("core_rate", "transport", "tcp", "core_gbit_s"),
         _assumed("cores_per_port", "tcp", "cores_per_port"),

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from gpudeck.models.fabric.busbw import bus_bandwidth_gb_s
 from gpudeck.models.fabric.collectives import Collectives, build_collectives
 from gpudeck.models.fabric.job import FabricJob
-from gpudeck.models.fabric.nccl import Network, find_node_lines
+from gpudeck.models.fabric.nccl import Network
+from gpudeck.models.fabric.node_lines import find_node_lines
 from gpudeck.models.fabric.protocol import (
     Transport,
     added_hop_us,
@@ -164,7 +165,7 @@ def compare_transports(job: FabricJob) -> TransportStudy:
         for end, transport in transport_range(name).items():
             cluster = collectives_on(job, transport)
             sizes = np.append(SYNC_BYTES, job.gradient_bytes)
-            times[end] = cluster.all_reduce_s(sizes, job.ranks, 1)
+            times[end] = cluster.all_reduce_s(sizes, job.ranks, job.ranks_per_node)
         # the fastest transport takes the shortest time
         low, value, high = times["high"], times["value"], times["low"]
         sync[name] = Range(float(low[-1]), float(value[-1]), float(high[-1]))
@@ -213,8 +214,8 @@ def study_scale(
     sizes
         Buffers to follow, bytes.
     """
-    nodes = tuple(2**power for power in range(12))
-    counts = tuple(job.gpus_per_node * number for number in nodes)
+    first = 0 if job.gpus_per_node > 1 else 1  # one GPU has nothing to sum
+    counts = tuple(job.gpus_per_node * 2**power for power in range(first, first + 12))
     cluster = collectives_on(job, find_transport("infiniband"))
     ranks = np.array(counts)
     times = {size: cluster.all_reduce_s(size, ranks, job.gpus_per_node) for size in sizes}
@@ -253,13 +254,13 @@ def study_ratios(job: FabricJob, pods: int = 4) -> RatioStudy:
     """
     transport = find_transport("rocev2")
     full = collectives_on(job, transport)
-    spanned = largest_divisor(job.ranks, pods)
-    inside = job.ranks // spanned
+    spanned = largest_divisor(job.nodes, pods)
+    inside = job.nodes // spanned
     flat, split = [], []
     local = 2 * float(full.reduce_scatter_s(job.gradient_bytes, inside, 1))
     for ratio in RATIOS:
         thin = collectives_on(job, transport, ratio)
-        flat.append(float(thin.all_reduce_s(job.gradient_bytes, job.ranks, 1)))
+        flat.append(float(thin.all_reduce_s(job.gradient_bytes, job.nodes, 1)))
         between = float(thin.all_reduce_s(job.gradient_bytes / inside, spanned, 1))
         split.append(local + between)
     return RatioStudy(np.array(RATIOS), np.array(flat), np.array(split), spanned)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from gpudeck.errors import InputError
 from gpudeck.models.fabric.collectives import build_collectives
-from gpudeck.models.fabric.nccl import find_node_lines
+from gpudeck.models.fabric.nccl import choose_protocol
+from gpudeck.models.fabric.node_lines import PROTOCOLS, find_node_lines, read_fit
 
 NAMES = ("all_reduce_s", "reduce_scatter_s", "all_gather_s", "all_to_all_s")
 OPERATIONS = ("all_reduce", "reduce_scatter", "all_gather", "all_to_all")
@@ -144,3 +145,28 @@ def test_wrong_clusters_are_refused(changed, complaint):
 def test_wrong_groups_are_refused(cluster, operation, size, ranks, per_node, complaint):
     with pytest.raises(InputError, match=complaint):
         getattr(cluster, f"{operation}_s")(size, ranks, per_node)
+
+
+@pytest.mark.parametrize("ranks", [2, 4, 8])
+@pytest.mark.parametrize("gpu", ["A100-80G-SXM", "H100-SXM", "B200"])
+def test_nccl_goes_from_ll_to_simple_and_never_back(gpu, ranks):
+    size = 2.0 ** np.arange(8, 36)
+    lines = find_node_lines(gpu)
+    chosen = choose_protocol("all_reduce", lines, size, np.full(len(size), float(ranks)))
+    assert chosen[0] == PROTOCOLS.index("ll")
+    assert chosen[-1] == PROTOCOLS.index("simple")
+    assert (np.diff(chosen) >= 0).all()
+
+
+def test_nccl_leaves_ll_where_its_own_numbers_say():
+    # two A100: LL 6.6 + 2*0.6 us and S/87.7; Simple 8.4 + 2*3.4 us and S/235, in GB/s
+    crossing = (8.4 + 2 * 3.4 - 6.6 - 2 * 0.6) / (1 / 87.7 - 1 / 235) * 1e3
+    sizes = np.array([0.99, 1.01]) * crossing
+    chosen = choose_protocol("all_reduce", read_fit("A100-80G-SXM"), sizes, np.array([2.0, 2.0]))
+    assert [PROTOCOLS[index] for index in chosen] == ["ll", "simple"]
+
+
+def test_the_time_jumps_where_nccl_changes_too_early():
+    cluster = build_collectives("A100-80G-SXM")
+    before, after = cluster.all_reduce_s([1.0e6, 1.1e6], 2, 2)
+    assert after > 1.5 * before
