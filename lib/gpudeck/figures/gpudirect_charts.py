@@ -119,11 +119,11 @@ def _point_at_pinned(axes: Axes, study: IoStudy, page: Captioned) -> None:
     axes.annotate(
         page.label("pinned"),
         (kib, gb_s),
-        (10, -130),
+        (18, -130),
         textcoords="offset points",
         ha="right",
         color=colour,
-        arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 1},
+        arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 1, "relpos": (0.85, 1)},
     )
 
 

@@ -78,7 +78,8 @@ def _draw_one(study: FileSystemStudy, page: Captioned) -> str:
     axes.set(ylim=(0, 1.25 * top))
     last = read_bandwidth(study.lustre, 1)
     _name_plateau(axes, page, last.limit, float(study.one_read[-1]), float(study.stripes[-1]))
-    _mark(axes, page, (study.stripe_count, study.one.gb_s))
+    # at the limit, the limit's own label says it
+    _mark(axes, page, (study.stripe_count, study.one.gb_s), named=study.one.gb_s < 0.97 * top)
     name_axes(axes, page.label("x_one"), page.label("y_one"))
     return svg_text(figure, f"{page.key}-one", page.title, page.alt)
 
@@ -98,6 +99,9 @@ def _draw_many(study: FileSystemStudy, page: Captioned) -> str:
     styles = _styles(study)
     for (stripes, gb_s), height in zip(study.many.items(), heights, strict=False):
         style = styles[stripes]
+        own = study.many[study.stripe_count]
+        if stripes != study.stripe_count and np.allclose(gb_s, own):
+            continue
         axes.plot(x, gb_s, **style)  # type: ignore[arg-type]
         at = float(np.interp(height * top, gb_s, x)) if gb_s.max() > height * top else float(x[-1])
         left = stripes == max(study.many)
@@ -141,9 +145,11 @@ def _name_plateau(axes: Axes, page: Captioned, limit: str, gb_s: float, x: float
     )
 
 
-def _mark(axes: Axes, page: Captioned, point: tuple[float, float]) -> None:
+def _mark(axes: Axes, page: Captioned, point: tuple[float, float], *, named: bool) -> None:
     """Mark where the scenario stands, with its value above and left of it."""
     axes.plot(*point, "o", color=USEFUL, markersize=11, zorder=5)
+    if not named:
+        return
     axes.annotate(
         format_quantity(point[1], "GB/s", page.lang, digits=3),
         point,

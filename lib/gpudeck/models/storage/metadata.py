@@ -50,7 +50,7 @@ def metadata_rate(
 
     rate = min(targets x rate of a target, in flight / latency), where in flight = clients x
     min(threads, requests to a target x targets): a client has so many requests under way to each
-    target. A directory lies on one metadata target unless it is striped (DNE).
+    target. A directory lies on one metadata target unless it is striped (DNE2).
 
     Parameters
     ----------
