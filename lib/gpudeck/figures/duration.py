@@ -24,7 +24,7 @@ def write_duration(seconds: float, lang: str) -> str:
     >>> write_duration(90, "en"), write_duration(5400, "en"), write_duration(12, "en")
     ('90 s', '90 min', '12 s')
     """
-    for unit, least in (("day", 2 * 86_400.0), ("h", 7200.0), ("min", 120.0)):
+    for unit, least in (("day", 2 * 86_400.0), ("h", 36_000.0), ("min", 120.0)):
         if seconds >= least:
             return format_quantity(seconds / _SECONDS[unit], unit, lang)
     return format_quantity(seconds, "s", lang)

@@ -30,7 +30,7 @@ def fault_what_if(grid: FaultGrid, page: Captioned) -> WhatIf:
         curves = np.array([grid.share_pct[key] for key in keys])
         interval_min, share_pct = grid.best[keys[0]]
         words = {
-            "mtbf": write_duration(3600 * grid.mtbf_h[gpus], page.lang),
+            "mtbf": readable(grid.mtbf_h[gpus], "h", page.lang),
             "best": write_duration(60 * interval_min, page.lang),
             "share": readable(share_pct, "%", page.lang),
             "plain": readable(grid.best[keys[1]][1], "%", page.lang),

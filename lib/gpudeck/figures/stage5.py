@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from gpudeck.figures.before_after import (
-    Change,
     draw_pair,
     percent_change,
     point_change,
@@ -56,6 +55,8 @@ _PARTS: dict[str, dict[str, object]] = {
     "load": {"color": SERIES[0].colour, "hatch": "xx"},
     "slowed": {"color": SERIES[1].colour},
 }
+# parts of a bar that have room for a name, of the longest bar; and the least that is named at all
+_NAMED_SHARE, _LEAST_PCT = 0.042, 0.05
 MINUTE_S = 60.0
 
 
@@ -78,15 +79,15 @@ def draw_effect(effect: ResilienceEffect, page: Captioned) -> str:
     draw_pair(ratio, (pair[0], pair[1]), percent, change, page.label("effective"), page)
     times = tuple(_recovery(effect, name) for name in (BEFORE, AFTER))
     write = partial(_minutes, lang=lang)
-    shorter = Change(f"{_signed_pct(times[1].mean / times[0].mean - 1, lang)}", "")
-    draw_pair(recovery, (times[0], times[1]), write, shorter, page.label("recovery"), page)
+    change = percent_change(effect.recovery_change_pct(), lang, 0)
+    draw_pair(recovery, (times[0], times[1]), write, change, page.label("recovery"), page)
     rates = tuple(_percent(effect.success(name).share) for name in (BEFORE, AFTER))
-    gain = Change(format_quantity(rates[1].mean - rates[0].mean, "point", lang, decimals=1), "")
-    draw_pair(success, (rates[0], rates[1]), percent, gain, page.label("success"), page)
+    change = point_change(effect.success_gain(), lang)
+    draw_pair(success, (rates[0], rates[1]), percent, change, page.label("success"), page)
     hours = tuple(interval_of(effect.lost_gpu_hours(name)) for name in (BEFORE, AFTER))
     count = partial(format_number, lang=lang)
-    less = percent_change(_ratio_pct(effect), lang, 0)
-    draw_pair(lost, (hours[0], hours[1]), count, less, page.label("lost"), page)
+    change = percent_change(effect.lost_change_pct(), lang, 0)
+    draw_pair(lost, (hours[0], hours[1]), count, change, page.label("lost"), page)
     return svg_text(figure, page.key, page.title, page.alt)
 
 
@@ -103,23 +104,8 @@ def _minutes(value_min: float, lang: str) -> str:
     return write_duration(MINUTE_S * value_min, lang)
 
 
-def _signed_pct(change: float, lang: str) -> str:
-    text = format_quantity(100 * change, "%", lang, decimals=0)
-    return text if change < 0 else f"+{text}"
-
-
 def _percent(share: Interval) -> Interval:
     return Interval(100 * share.mean, 100 * share.low, 100 * share.high)
-
-
-def _ratio_pct(effect: ResilienceEffect) -> Interval | None:
-    """Return the change of the GPU-hours lost in all jobs together; the interval is of groups."""
-    before, after = (effect.lost_gpu_hours(name) for name in (BEFORE, AFTER))
-    groups = max(2, len(before) // 40)
-    sums = [np.array([part.sum() for part in np.array_split(x, groups)]) for x in (before, after)]
-    if not (sums[0] > 0).all():
-        return None
-    return interval_of(100 * (sums[1] / sums[0] - 1))
 
 
 def draw_recovery(effect: ResilienceEffect, page: Captioned) -> str:
@@ -167,7 +153,7 @@ def _name_recoveries(axes: Axes, curves: dict[str, NDArray[np.float64]], page: C
         axes.annotate(
             f"{page.label(name)}\n{page.label('median')} {typical}",
             (float(curve[middle]), 50),
-            (-16 if left else 16, 0),
+            (-34 if left else 34, 0),
             textcoords="offset points",
             ha="right" if left else "left",
             va="center",
@@ -254,13 +240,14 @@ def _draw_published(axes: Axes, page: Captioned) -> None:
             continue
         marker = "^" if ratio.bound else "o"
         axes.plot(ratio.gpus, ratio.pct, marker, color=MEASURED, markersize=10, zorder=5)
-        above = ratio.name == "hlat"
+        # names stand above the upper line, or left of points below a line that falls
+        above, left = ratio.name in ("hlat", "byterobust"), ratio.name in ("hlat_manual", "llama")
         axes.annotate(
             page.label(ratio.name),
             (ratio.gpus, ratio.pct),
-            (0, 12) if above else (10, -16),
+            (0, 10) if above else (-12 if left else 12, -8),
             textcoords="offset points",
-            ha="center" if above else "left",
+            ha="center" if above else "right" if left else "left",
             va="bottom" if above else "top",
             color=MEASURED,
             bbox={
@@ -361,24 +348,36 @@ def draw_times(effect: ResilienceEffect, page: Captioned) -> str:
     }
     top = max(sum(parts.values()) for parts in shares.values())
     for row, name in enumerate(names):
-        left = 0.0
-        for part, style in _PARTS.items():
-            width = shares[name][part]
-            axes.barh(row, width, 0.58, left=left, **style)  # type: ignore[arg-type]  # keywords
-            if width > 0.045 * top:
-                axes.annotate(
-                    page.label(part), (left + width / 2, row), ha="center", va="center",
-                    fontsize=16, color=INK,
-                    bbox={"boxstyle": "round,pad=0.15", "facecolor": PAPER, "edgecolor": "none"},
-                )  # fmt: skip
-            left += width
-        axes.annotate(
-            format_quantity(left, "%", page.lang, decimals=1), (left, row), (10, 0),
-            textcoords="offset points", va="center", fontsize=18, fontweight=700, color=INK,
-        )  # fmt: skip
-    axes.set(xlim=(0, 1.12 * max(top, 1e-9)))
+        _draw_parts(axes, row, shares[name], top, page)
+    axes.set(xlim=(0, 1.2 * max(top, 1e-9)))
     axes.set_yticks(range(len(names)), [page.label(name) for name in names], color=INK, fontsize=18)
     axes.set_ylim(len(names) - 0.45, -0.55)
     axes.grid(visible=False)
     name_axes(axes, page.label("x"), page.label("y"))
     return svg_text(figure, page.key, page.title, page.alt)
+
+
+def _draw_parts(axes: Axes, row: int, parts: dict[str, float], top: float, page: Captioned) -> None:
+    """Draw one bar; name its wide parts on it, and on the first bar the narrow ones beside it."""
+    left, narrow = 0.0, []
+    plate = {"boxstyle": "round,pad=0.15", "facecolor": PAPER, "edgecolor": "none"}
+    for part, width in parts.items():
+        axes.barh(row, width, 0.58, left=left, **_PARTS[part])  # type: ignore[arg-type]  # keywords
+        if width > _NAMED_SHARE * top:
+            middle = (left + width / 2, row)
+            axes.annotate(page.label(part), middle, ha="center", va="center", color=INK, bbox=plate)
+        elif width >= _LEAST_PCT:
+            share = format_quantity(width, "%", page.lang, decimals=1)
+            narrow.append(f"{page.label(part)} {share}")
+        left += width
+    whole = format_quantity(left, "%", page.lang, decimals=1)
+    axes.annotate(
+        "\n".join([whole, *(narrow if row == 0 else [])]),
+        (left, row),
+        (10, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=18,
+        fontweight=700,
+        color=INK,
+    )

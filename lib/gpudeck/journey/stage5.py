@@ -110,10 +110,37 @@ class ResilienceEffect:
 
     def success(self, name: str, slack_pct: float | None = None) -> SuccessRate:
         """Return the part of the jobs done within the days and so many % more."""
+        return success_rate(self.find(name).result, self._deadline_s(slack_pct))
+
+    def success_gain(self) -> Interval:
+        """Return how many more jobs are done in time, in points, paired by seed."""
+        done = {}
+        for name in (BEFORE, AFTER):
+            result = self.find(name).result
+            done[name] = 100.0 * (result.finished & (result.wall_s <= self._deadline_s(None)))
+        return interval_of(done[AFTER] - done[BEFORE])
+
+    def _deadline_s(self, slack_pct: float | None) -> float:
         slack = self.slack_pct if slack_pct is None else slack_pct
-        deadline_s = self.job.run.work_s * (1 + slack / 100)
         # a sum of many pieces may miss the deadline by its last digit
-        return success_rate(self.find(name).result, deadline_s * (1 + 1e-9))
+        return self.job.run.work_s * (1 + slack / 100) * (1 + 1e-9)
+
+    def recovery_change_pct(self) -> Interval | None:
+        """Return the change of the mean recovery in %, paired by group; None without recoveries."""
+        before, after = (self.mean_recovery_min(name) for name in (BEFORE, AFTER))
+        if len(before) != len(after) or len(before) < 2:
+            return None
+        return interval_of(100 * (after / before - 1))
+
+    def lost_change_pct(self) -> Interval | None:
+        """Return the change of the GPU-hours lost in %, paired by group; None where none were."""
+        before, after = (
+            self.lost_gpu_hours(name).reshape(-1, JOBS_A_RUN).sum(axis=1)
+            for name in (BEFORE, AFTER)
+        )
+        if not (before > 0).all():
+            return None
+        return interval_of(100 * (after / before - 1))
 
     def lost_gpu_hours(self, name: str) -> NDArray[np.float64]:
         """Return the GPU-hours of each job that were no useful work, shape (jobs,)."""

@@ -30,9 +30,9 @@ def report_stage5(effect: ResilienceEffect, scenario: Scenario) -> tuple[Fact, .
     Returns
     -------
     tuple of Fact
-        `effective_`, `recovery_` (minutes), `success_`, `lost_` (GPU-hours), `loss_` (%) and `paid_` with
-        `before` and `after`; `median_` and `p90_` of the recovery; `effective_<step>` for each
-        step; `gain` (points); `failures`, `mtbf`, `jobs`; `largest`, `largest_before` and
+        `effective_`, `recovery_` (minutes), `success_`, `lost_` (GPU-hours), `loss_` and `paid_`
+        (%) with `before` and `after`; `median_` and `p90_` of the recovery; `effective_<step>` for
+        each step; `gain` (points); `failures`, `mtbf`, `jobs`; `largest`, `largest_before` and
         `largest_after`; the settings of the scenario.
     """
     by = function_name(run_stage5)
