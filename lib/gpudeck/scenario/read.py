@@ -24,6 +24,7 @@ SUFFIXES = (".yaml", ".yml")
 _TABLES: tuple[KeyPath, ...] = (("fleet", "node_types"), ("cluster", "pods"))
 _TRACE: KeyPath = ("cluster", "trace")
 _LOG: KeyPath = ("serving", "trace")
+_LOAD: KeyPath = ("autoscaling", "load")
 _IDS: dict[KeyPath, str] = {("serving", "model"): "models", ("serving", "gpu"): "gpus"}
 
 
@@ -56,7 +57,7 @@ def read_scenario(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Sc
     path = _find(name_or_path)
     document = read_document(path)
     data = copy.deepcopy(document.data)
-    _resolve_paths(data, (_TRACE, _LOG, *_TABLES), path.resolve().parent)
+    _resolve_paths(data, (_TRACE, _LOG, _LOAD, *_TABLES), path.resolve().parent)
     changed: dict[KeyPath, str] = {}
     for override in overrides:
         key_path = _apply(data, override)
@@ -167,7 +168,7 @@ def _resolve_paths(data: dict[str, Any], fields: Sequence[KeyPath], base: Path) 
     for field in fields:
         section = data.get(str(field[0]))
         value = section.get(field[-1]) if isinstance(section, dict) else None
-        is_path = field in (_TRACE, _LOG) or (field in _TABLES and str(value).endswith(".csv"))
+        is_path = field in (_TRACE, _LOG, _LOAD) or (field in _TABLES and str(value).endswith(".csv"))
         if isinstance(section, dict) and isinstance(value, str) and value and is_path:
             section[field[-1]] = str(base / Path(value).expanduser())
 
