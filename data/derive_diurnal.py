@@ -1,7 +1,7 @@
 # noqa: INP001 - a script beside the table that it makes
 """Derive ``diurnal_load.csv`` from the request rates of the GenTD26 trace.
 
-Run ``python data/derive_diurnal.py FOLDER`` with the folder that holds ``qps.tar.gz`` or ``qps.csv``.
+Run ``python data/derive_diurnal.py FOLDER`` with the folder of ``qps.tar.gz`` or ``qps.csv``.
 Only a normalised profile by the hour and the spread about it are kept. Rates of all containers are
 summed for each sampling period of 57 s; hours count from the first sample, because the trace's
 times are shifted by its publisher. The trace ends before the last hour: no row is made for it.
@@ -69,7 +69,17 @@ def write_table(folder: Path, target: Path, accessed: str) -> None:
         writer.writerow(ROW_COLUMNS)
         for attribute, value, how in summarise(read_rates(folder)):
             number = np.format_float_positional(round(float(value), 4), trim="-")
-            cells = ("gentd26", attribute, number, "1", "", "", "derived", SOURCE, f"{TRACE}: {how}")
+            cells = (
+                "gentd26",
+                attribute,
+                number,
+                "1",
+                "",
+                "",
+                "derived",
+                SOURCE,
+                f"{TRACE}: {how}",
+            )
             writer.writerow([*cells, accessed])
 
 

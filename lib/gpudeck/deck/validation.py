@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from gpudeck.errors import InputError
 from gpudeck.fact import Fact, function_name
+from gpudeck.models.resilience.elastic_published import compute_published as compute_elastic
 from gpudeck.models.scheduling.published import compute_published as compute_packing
 from gpudeck.models.serving.published import NOTES as SERVING_NOTES
 from gpudeck.models.serving.published import compute_published as compute_serving
@@ -21,6 +22,7 @@ MODELS: dict[str, Compute] = {
     "packing": compute_packing,
     "sharing": compute_sharing,
     "serving": compute_serving,
+    "elastic": compute_elastic,
 }
 # why a row may not be met, by model and id
 NOTES: dict[str, Mapping[str, str]] = {"serving": SERVING_NOTES}

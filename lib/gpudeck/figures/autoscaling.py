@@ -63,9 +63,7 @@ def draw_frontier(study: Elasticity, page: Captioned) -> str:
     return svg_text(figure, page.key, page.title, page.alt)
 
 
-def _draw_knob(
-    axes: Axes, policy: str, results: tuple[ScalingResult, ...], static: float
-) -> None:
+def _draw_knob(axes: Axes, policy: str, results: tuple[ScalingResult, ...], static: float) -> None:
     look = LOOK[policy]
     share = np.array([100 * result.gpu_hours.mean() / static for result in results])
     band = band_of(np.array([result.late_pct for result in results]), axis=1)
@@ -78,9 +76,7 @@ def _draw_knob(
     )
 
 
-def _mark(
-    axes: Axes, result: ScalingResult, policy: str, static: float, page: Captioned
-) -> None:
+def _mark(axes: Axes, result: ScalingResult, policy: str, static: float, page: Captioned) -> None:
     look = LOOK[policy]
     late = interval_of(result.late_pct)
     share = 100 * float(result.gpu_hours.mean()) / static
@@ -88,12 +84,14 @@ def _mark(
         share, late.mean, yerr=late.half_width, color=look["color"], marker=look["marker"],
         markersize=11, markeredgecolor=INK, capsize=4, zorder=5,
     )  # fmt: skip
-    right = policy != "static"
-    lift = {"static": 22, "hybrid": 20, "predictive": 12, "reactive": 4}[policy]
+    # left of the knee there is nothing; right of it the other curves pass
+    right = policy == "reactive"
+    gap = 0 if policy == "static" else -16
+    lift = {"static": 18, "hybrid": -6, "predictive": -6, "reactive": -4}[policy]
     axes.annotate(
         f"{page.label(policy)}  {late.mean:.1f}%",
         (share, late.mean),
-        (14 if right else 0, lift),
+        (16 if right else gap, lift),
         textcoords="offset points",
         ha="left" if right else "right",
         color=text_colour(str(look["color"])),
@@ -215,9 +213,7 @@ def draw_pool_architecture(page: Captioned) -> str:
         Group(words("warm_way"), ("autoscaler", "pool", "serving")),
         Group(words("cold_way"), stages),
     ]
-    return architecture(
-        blocks, edges, groups, **describe(page), gutter_x_px=96, gutter_y_px=112
-    )
+    return architecture(blocks, edges, groups, **describe(page), gutter_x_px=96, gutter_y_px=112)
 
 
 def draw_pools(pools: PoolStudy, page: Captioned) -> str:
@@ -286,9 +282,7 @@ def draw_clouds(mix: CloudMix, page: Captioned) -> str:
             hatch=_CLOUD_HATCH[clouds.index(offer.cloud) % len(_CLOUD_HATCH)],
         )  # fmt: skip
         name = page.label(offer.kind)
-        ends.append(
-            LineEnd(hours, float((base + gpus / 2)[-1]), f"{offer.cloud} · {name}", colour)
-        )
+        ends.append(LineEnd(hours, float((base + gpus / 2)[-1]), f"{offer.cloud} · {name}", colour))
         base = base + gpus
     axes.stairs(mix.demand[:hours], edges, color=MEASURED, linewidth=2.5, baseline=None)
     axes.set(xlim=(0, hours), ylim=(0, 1.08 * float(base.max())), xticks=range(0, hours + 1, 4))

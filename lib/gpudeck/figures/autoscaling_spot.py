@@ -38,7 +38,7 @@ def draw_spot(mix: CloudMix, stall_s: float, recovery_s: float, page: Captioned)
             f"{offer.cloud}  {ratio:.0f}%", (offer.preemptions_per_h, ratio), (14, 0),
             textcoords="offset points", va="center", color=MEASURED,
         )  # fmt: skip
-    for name, x, y in (("pays", 0.02, 0.12), ("not", 0.75, 0.94)):
+    for name, x, y in (("pays", 0.02, 0.12), ("not", 0.86, 0.86)):
         axes.text(x, y, page.label(name), transform=axes.transAxes, fontsize=18)
     middle = len(_RATES) // 3
     axes.annotate(

@@ -168,7 +168,9 @@ def _resolve_paths(data: dict[str, Any], fields: Sequence[KeyPath], base: Path) 
     for field in fields:
         section = data.get(str(field[0]))
         value = section.get(field[-1]) if isinstance(section, dict) else None
-        is_path = field in (_TRACE, _LOG, _LOAD) or (field in _TABLES and str(value).endswith(".csv"))
+        is_path = field in (_TRACE, _LOG, _LOAD) or (
+            field in _TABLES and str(value).endswith(".csv")
+        )
         if isinstance(section, dict) and isinstance(value, str) and value and is_path:
             section[field[-1]] = str(base / Path(value).expanduser())
 

@@ -485,7 +485,9 @@ class Autoscaling(Section):
         "relative to this file, history first; null: a synthetic load from a measured day's profile"
     )
     peak_per_s: float = Field(
-        gt=0, le=100_000, description="mean requests a second in the peak hour, of the synthetic load"
+        gt=0,
+        le=100_000,
+        description="mean requests a second in the peak hour, of the synthetic load",
     )
     noise_pct: float | None = Field(
         ge=0,
@@ -523,7 +525,9 @@ class Autoscaling(Section):
     )
     engine_s: float = Field(ge=0, le=3600, description="cold start: the engine starts, in seconds")
     attach_s: float = Field(
-        ge=0, le=3600, description="start out of the warm pool, in seconds; a cold one if it is less"
+        ge=0,
+        le=3600,
+        description="start out of the warm pool, in seconds; a cold one if it is less",
     )
     warm_pool: int = Field(ge=0, le=1000, description="replicas kept loaded and idle")
     min_replicas: int = Field(ge=0, le=10_000, description="fewest replicas in service")
@@ -557,7 +561,9 @@ class Autoscaling(Section):
         ge=0, le=86_400, description="spot: time to save what a GPU works on, in seconds"
     )
     spot_share_pct: float = Field(
-        ge=0, le=100, description="spot: largest share of an hour's demand that may rest on it, in %"
+        ge=0,
+        le=100,
+        description="spot: largest share of an hour's demand that may rest on it, in %",
     )
 
 

@@ -224,5 +224,3 @@ def _check_mtbf(mtbf_s: float) -> None:
     if not 0 < mtbf_s < float("inf"):
         msg = f"mtbf_s is {mtbf_s}; allowed are finite numbers above 0"
         raise InputError(msg)
-
-

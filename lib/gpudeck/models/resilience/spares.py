@@ -69,9 +69,7 @@ def spares_needed(nodes: int, up: float, target: float) -> int:
             raise InputError(msg)
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (
-            (low, middle) if availability(nodes, up, middle) >= target else (middle, high)
-        )
+        low, high = (low, middle) if availability(nodes, up, middle) >= target else (middle, high)
     return high
 
 

@@ -19,7 +19,7 @@ class LeadGrid:
     """A counted day of the first run, and its week, by (cold start in minutes, z, pool).
 
     `ready[cell]` has shape (2, points): replicas in service, predictive and reactive, every ten
-    minutes; `late_pct` and `gpu_hours` the same two, over the week.
+    minutes; `late_pct` and `gpu_hours` the same two, a day of the week.
     """
 
     hour: NDArray[np.float64]
@@ -40,6 +40,7 @@ def lead_grid(study: Elasticity) -> LeadGrid:
     rate, seen = study.calm_demand.rate_per_s[:1], study.calm_demand.observed[:1]
     begin = study.history_days * DAY_MIN
     shown = slice(begin, begin + DAY_MIN, EVERY_MIN)
+    days = rate.shape[1] / DAY_MIN - study.history_days
     ready, late, hours = {}, {}, {}
     for cold in COLD_MIN:
         base = replace(
@@ -64,6 +65,6 @@ def lead_grid(study: Elasticity) -> LeadGrid:
                 ready[cell] = np.array([held[place], held[0]])
                 pair = results[place], results[0]
                 late[cell] = float(pair[0].late_pct[0]), float(pair[1].late_pct[0])
-                hours[cell] = float(pair[0].gpu_hours[0]), float(pair[1].gpu_hours[0])
+                hours[cell] = float(pair[0].gpu_hours[0]) / days, float(pair[1].gpu_hours[0]) / days
     offered = rate[0, shown] * study.service.service_s
     return LeadGrid(np.arange(len(offered)) * EVERY_MIN / 60, offered, ready, late, hours)

@@ -12,6 +12,7 @@ from gpudeck.models.resilience.autoscaling.pool_study import PoolStudy, study_po
 from gpudeck.models.resilience.autoscaling.study import Elasticity, hours_at, study_elasticity
 from gpudeck.models.resilience.cloud_mix import CloudMix, spot_efficiency
 from gpudeck.scenario.schema import Autoscaling
+from gpudeck.tables import read_table
 
 MODEL = "model:autoscaling"
 
@@ -45,7 +46,9 @@ def report_elasticity(study: Elasticity) -> tuple[Fact, ...]:
     demand = study.calm_demand
     profile = Fact("demand", demand.source, "text", "derived", demand.source, by)
     measured = demand.basis == "measured"
-    facts.append(Fact("demand", demand.source, "text", "scenario", "model:load", by) if measured else profile)
+    facts.append(
+        Fact("demand", demand.source, "text", "scenario", "model:load", by) if measured else profile
+    )
     return (*facts, *_compare(study), *_settings(study, days))
 
 
@@ -132,14 +135,16 @@ def report_clouds(mix: CloudMix, section: Autoscaling, study: Elasticity) -> tup
     # what is rented beyond the need, as a reserved GPU at night, is no work done
     held = mix.gpus.sum()
     facts = [
-        Fact("usd", mix.usd, "USD", "computed", "model:cloud-mix", by, decimals=0),
-        Fact("usd_on_demand", mix.all_on_demand_usd, "USD", "computed", "model:cloud-mix", by, decimals=0),
+        Fact("usd", mix.usd, "USD", "computed", "model:cloud-mix", by),
+        Fact("usd_on_demand", mix.all_on_demand_usd, "USD", "computed", "model:cloud-mix", by),
         Fact("mix_saved", mix.saved_pct, "%", "computed", "model:cloud-mix", by, decimals=0),
     ]
     for kind in ("reserved", "on_demand", "spot"):
         rented = sum(g.sum() for o, g in zip(mix.offers, mix.gpus, strict=True) if o.kind == kind)
         share = 100 * float(rented) / max(float(held), 1e-12)
-        facts.append(Fact(f"rented_{kind}", share, "%", "computed", "model:cloud-mix", by, decimals=0))
+        facts.append(
+            Fact(f"rented_{kind}", share, "%", "computed", "model:cloud-mix", by, decimals=0)
+        )
     spots = [o for o in mix.offers if o.kind == "spot"]
     etas = [
         spot_efficiency(o.preemptions_per_h, section.stall_s, study.start.cold_s) for o in spots
@@ -147,10 +152,21 @@ def report_clouds(mix: CloudMix, section: Autoscaling, study: Elasticity) -> tup
     eta = 100 * min(etas, default=1.0)
     efficiency_by = function_name(spot_efficiency)
     facts.append(Fact("eta", eta, "%", "computed", "model:daly", efficiency_by, decimals=1))
-    facts.append(
-        Fact("spot_limit", section.spot_share_pct, "%", "scenario", MODEL, by, decimals=0)
+    facts.append(Fact("spot_limit", section.spot_share_pct, "%", "scenario", MODEL, by, decimals=0))
+    return (*facts, *_list_prices())
+
+
+def _list_prices() -> tuple[Fact, ...]:
+    """Return the public offers that the default scenario's specialist is taken from."""
+    table, by = read_table("prices"), function_name(read_table)
+    names = {"on_demand": "on-demand", "reserved": "reserved", "spot": "spot"}
+    rows = {
+        kind: table.row("H100-SXM", f"specialist-{name}@2026-03") for kind, name in names.items()
+    }
+    return tuple(
+        Fact(f"list_{kind}", row.number, row.unit, row.kind, row.sources[0], by, decimals=2)
+        for kind, row in rows.items()
     )
-    return tuple(facts)
 
 
 def report_grid(grid: LeadGrid) -> tuple[Fact, ...]:
@@ -163,6 +179,8 @@ def report_grid(grid: LeadGrid) -> tuple[Fact, ...]:
         ("long_cold", long[0], "min", 0),
         ("short_predictive", grid.late_pct[short][0], "%", 1),
         ("long_predictive", grid.late_pct[long][0], "%", 1),
+        ("short_hours", grid.gpu_hours[short][0], "GPU-hour", 0),
+        ("long_hours", grid.gpu_hours[long][0], "GPU-hour", 0),
         ("short_reactive", grid.late_pct[short][1], "%", 0),
         ("long_reactive", grid.late_pct[long][1], "%", 0),
     )
