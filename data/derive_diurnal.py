@@ -1,7 +1,7 @@
 # noqa: INP001 - a script beside the table that it makes
 """Derive ``diurnal_load.csv`` from the request rates of the GenTD26 trace.
 
-Run ``python data/derive_diurnal.py FOLDER`` with the folder that holds ``qps.tar.gz`` or ``qps.csv``.
+Run ``python data/derive_diurnal.py FOLDER`` with the folder of ``qps.tar.gz`` or ``qps.csv``.
 Only a normalised profile by the hour and the spread about it are kept. Rates of all containers are
 summed for each sampling period of 57 s; hours count from the first sample, because the trace's
 times are shifted by its publisher. The trace ends before the last hour: no row is made for it.

@@ -14,6 +14,7 @@ from gpudeck.models.fabric.published import NOTES as FABRIC_NOTES
 from gpudeck.models.fabric.published import compute_published as compute_fabric
 from gpudeck.models.resilience.published import NOTES as RESILIENCE_NOTES
 from gpudeck.models.resilience.published import compute_published as compute_resilience
+from gpudeck.models.resilience.elastic_published import compute_published as compute_elastic
 from gpudeck.models.scheduling.published import compute_published as compute_packing
 from gpudeck.models.serving.published import NOTES as SERVING_NOTES
 from gpudeck.models.serving.published import compute_published as compute_serving
@@ -37,6 +38,7 @@ MODELS: dict[str, Compute] = {
     "loader": compute_loader,
     "training": partial(compute_training, build=build_collectives),
     "resilience": compute_resilience,
+    "elastic": compute_elastic,
 }
 # why a row may not be met, by model and id
 NOTES: dict[str, Mapping[str, str]] = {

@@ -24,6 +24,7 @@ SUFFIXES = (".yaml", ".yml")
 _TABLES: tuple[KeyPath, ...] = (("fleet", "node_types"), ("cluster", "pods"))
 _TRACE: KeyPath = ("cluster", "trace")
 _LOG: KeyPath = ("serving", "trace")
+_LOAD: KeyPath = ("autoscaling", "load")
 _IDS: dict[KeyPath, str] = {
     ("serving", "model"): "models",
     ("serving", "gpu"): "gpus",
@@ -65,7 +66,7 @@ def read_scenario(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Sc
     path = _find(name_or_path)
     document = read_document(path)
     data = copy.deepcopy(document.data)
-    _resolve_paths(data, (_TRACE, _LOG, *_TABLES), path.resolve().parent)
+    _resolve_paths(data, (_TRACE, _LOG, _LOAD, *_TABLES), path.resolve().parent)
     changed: dict[KeyPath, str] = {}
     for override in overrides:
         key_path = _apply(data, override)
@@ -77,7 +78,7 @@ def read_scenario(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Sc
         raise InputError(_explain(error, document, changed)) from error
     _check_files(scenario, document, changed)
     _check_ids(scenario, document, changed)
-    _check_log(scenario, document, changed)
+    _check_logs(scenario, document, changed)
     return scenario
 
 
@@ -177,7 +178,9 @@ def _resolve_paths(data: dict[str, Any], fields: Sequence[KeyPath], base: Path) 
     for field in fields:
         section = data.get(str(field[0]))
         value = section.get(field[-1]) if isinstance(section, dict) else None
-        is_path = field in (_TRACE, _LOG) or (field in _TABLES and str(value).endswith(".csv"))
+        is_path = field in (_TRACE, _LOG, _LOAD) or (
+            field in _TABLES and str(value).endswith(".csv")
+        )
         if isinstance(section, dict) and isinstance(value, str) and value and is_path:
             section[field[-1]] = str(base / Path(value).expanduser())
 
@@ -258,11 +261,12 @@ def _check_ids(scenario: Scenario, document: Document, changed: dict[KeyPath, st
             raise InputError(msg)
 
 
-def _check_log(scenario: Scenario, document: Document, changed: dict[KeyPath, str]) -> None:
-    log = scenario.serving.trace
-    if log is not None and not Path(log).is_file():
-        msg = (
-            f"{_place(_LOG, document, changed)}: serving.trace is {describe(log)}, and there is no "
-            "such file; allowed is a log of requests, or null"
-        )
-        raise InputError(msg)
+def _check_logs(scenario: Scenario, document: Document, changed: dict[KeyPath, str]) -> None:
+    for field, what in ((_LOG, "a log of requests"), (_LOAD, "a series of load")):
+        told = getattr(getattr(scenario, str(field[0])), str(field[1]))
+        if told is not None and not Path(told).is_file():
+            msg = (
+                f"{_place(field, document, changed)}: {_dotted(field)} is {describe(told)}, and "
+                f"there is no such file; allowed is {what}, or null"
+            )
+            raise InputError(msg)

@@ -1,63 +1,9 @@
-"""Compiled loops: Erlang's recursion, and the minutes of many services under one policy."""
+"""Compiled loops: the minutes of many services under one policy."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
-
-
-@njit(cache=True, nogil=True)
-def _block(servers, offered):  # type: ignore[no-untyped-def]
-    block = 1.0
-    for count in range(1, servers + 1):
-        block = offered * block / (count + offered * block)
-    return block
-
-
-@njit(cache=True, nogil=True)
-def _wait(servers, offered):  # type: ignore[no-untyped-def]
-    if offered >= servers:
-        return 1.0 if offered > 0.0 or servers == 0 else 0.0
-    block = _block(servers, offered)
-    return block / (1.0 - offered / servers * (1.0 - block))
-
-
-@njit(cache=True, nogil=True)
-def erlang_b(servers, offered):  # type: ignore[no-untyped-def]
-    """Give the loss probability of each pair."""
-    result = np.empty(len(servers))
-    for index in range(len(servers)):
-        result[index] = _block(servers[index], offered[index])
-    return result
-
-
-@njit(cache=True, nogil=True)
-def erlang_c(servers, offered):  # type: ignore[no-untyped-def]
-    """Give the probability to wait of each pair."""
-    result = np.empty(len(servers))
-    for index in range(len(servers)):
-        result[index] = _wait(servers[index], offered[index])
-    return result
-
-
-@njit(cache=True, nogil=True)
-def largest_loads(servers, waits, late, bisections):  # type: ignore[no-untyped-def]
-    """Bisect, for each number of servers, the load at which the late share is `late`."""
-    loads = np.zeros(servers + 1)
-    for count in range(1, servers + 1):
-        # the bound rises by less than two with each server, which saves most of the search
-        low, high = loads[count - 1], min(float(count), loads[count - 1] + 2.0)
-        for _ in range(bisections):
-            middle = 0.5 * (low + high)
-            share = _wait(count, middle) * np.exp(-(count - middle) * waits)
-            if share <= late:
-                low = middle
-            else:
-                high = middle
-            if high - low < 1e-10 * count:
-                break
-        loads[count] = low
-    return loads
 
 
 @njit(cache=True, nogil=True)
@@ -76,6 +22,91 @@ def replicas_for(load, loads):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def _arrive(state, starting, refilling, place):  # type: ignore[no-untyped-def]
+    """Let what is due come up; state is ready, pending, pool, filling."""
+    state[0] += starting[place]
+    state[1] -= starting[place]
+    starting[place] = 0
+    state[2] += refilling[place]
+    state[3] -= refilling[place]
+    refilling[place] = 0
+
+
+@njit(cache=True, nogil=True)
+def _wish(present, seen, per_replica, tolerance, recent, place):  # type: ignore[no-untyped-def]
+    """Apply the reactive rule: tolerance, and a window before a lower wish counts."""
+    wish = present
+    if abs(seen / (per_replica * max(present, 1)) - 1.0) > tolerance:
+        wish = int(np.ceil(seen / per_replica - 1e-9))
+    recent[place] = wish
+    for old in recent:
+        # a lower wish waits for the window; a higher one counts at once
+        wish = max(wish, min(old, present))
+    return wish
+
+
+@njit(cache=True, nogil=True)
+def _start(state, starting, refilling, minute, need, cold_min, warm_min):  # type: ignore[no-untyped-def]
+    """Take replicas out of the pool and order others; start the rest cold, and count these."""
+    ring = len(starting)
+    taken = min(state[2], need)
+    cold = need - taken
+    state[2] -= taken
+    if warm_min == 0:
+        state[0] += taken
+    else:
+        starting[(minute + warm_min) % ring] += taken
+        state[1] += taken
+    if cold_min == 0:
+        state[0] += cold
+        state[2] += taken
+    else:
+        starting[(minute + cold_min) % ring] += cold
+        state[1] += cold
+        refilling[(minute + cold_min) % ring] += taken
+        state[3] += taken
+    return cold
+
+
+@njit(cache=True, nogil=True)
+def _release(state, starting, refilling, minute, drop, cold_min):  # type: ignore[no-untyped-def]
+    """Let replicas go: those not up yet first, the latest of them before the others."""
+    ring = len(starting)
+    for back in range(ring):
+        place = (minute + cold_min - back) % ring
+        cancelled = min(starting[place], drop)
+        starting[place] -= cancelled
+        state[1] -= cancelled
+        drop -= cancelled
+    state[0] -= drop
+    # a replica that is let go keeps its model: it fills the pool, and a refill ends
+    for back in range(ring):
+        place = (minute + cold_min - back) % ring
+        spared = min(refilling[place], drop)
+        refilling[place] -= spared
+        state[3] -= spared
+        state[2] += spared
+        drop -= spared
+
+
+@njit(cache=True, nogil=True)
+def _keep(series, service, minute, state, late, backlog):  # type: ignore[no-untyped-def]
+    series[0, service, minute] = state[0]
+    series[1, service, minute] = state[1]
+    series[2, service, minute] = state[2] + state[3]
+    series[3, service, minute] = 1.0 if late else 0.0
+    series[4, service, minute] = backlog
+
+
+@njit(cache=True, nogil=True)
+def _count(row, load, late, state):  # type: ignore[no-untyped-def]
+    row[0] += load
+    row[1] += load if late else 0.0
+    row[2] += 1.0 if late else 0.0
+    row[3] += state.sum()
+
+
+@njit(cache=True, nogil=True)
 def run(  # type: ignore[no-untyped-def]
     offered, observed, planned, loads, cold_min, warm_min, pool_size, low, high, reactive,
     target, tolerance, window_min, slots, wait_min, first, series
@@ -88,94 +119,44 @@ def run(  # type: ignore[no-untyped-def]
     services, minutes = offered.shape
     totals = np.zeros((services, 7))
     kept = series.shape[2] > 0
-    ring = cold_min + 1
+    ring, per_replica = cold_min + 1, target * slots
     starting, refilling = np.zeros(ring, np.int64), np.zeros(ring, np.int64)
     recent = np.zeros(max(window_min, 1), np.int64)
+    state = np.zeros(4, np.int64)
     for service in range(services):
         starting[:] = 0
         refilling[:] = 0
-        ready = min(max(planned[service, 0], low), high)
+        desired = planned[service, 0]
         if reactive:
-            ready = min(max(int(np.ceil(observed[service, 0] / (target * slots))), low), high)
-        recent[:] = ready
-        pool, pending, filling, backlog, last = pool_size, 0, 0, 0.0, ready
+            desired = max(desired, int(np.ceil(observed[service, 0] / per_replica)))
+        desired = min(max(desired, low), high)
+        state[:] = np.array([desired, 0, pool_size, 0])
+        recent[:] = desired
+        backlog, last = 0.0, desired
         for minute in range(minutes):
-            now = minute % ring
-            ready += starting[now]
-            pending -= starting[now]
-            starting[now] = 0
-            pool += refilling[now]
-            filling -= refilling[now]
-            refilling[now] = 0
-            present = ready + pending
+            _arrive(state, starting, refilling, minute % ring)
+            present = state[0] + state[1]
             desired = planned[service, minute]
             if reactive:
-                ratio = observed[service, minute] / (target * slots * max(present, 1))
-                wish = present
-                if abs(ratio - 1.0) > tolerance:
-                    wish = int(np.ceil(observed[service, minute] / (target * slots) - 1e-9))
-                recent[minute % len(recent)] = wish
-                for old in recent:
-                    # a lower wish waits for the window; a higher one counts at once
-                    wish = max(wish, min(old, present))
+                seen, place = observed[service, minute], minute % len(recent)
+                wish = _wish(present, seen, per_replica, tolerance, recent, place)
                 desired = max(desired, wish)
             desired = min(max(desired, low), high)
             cold = 0
             if desired > present:
                 need = desired - present
-                taken = min(pool, need)
-                pool -= taken
-                if warm_min == 0:
-                    ready += taken
-                else:
-                    starting[(minute + warm_min) % ring] += taken
-                    pending += taken
-                cold = need - taken
-                if cold_min == 0:
-                    ready += cold
-                else:
-                    starting[(minute + cold_min) % ring] += cold
-                    pending += cold
-                if cold_min == 0:
-                    pool += taken
-                else:
-                    refilling[(minute + cold_min) % ring] += taken
-                    filling += taken
+                cold = _start(state, starting, refilling, minute, need, cold_min, warm_min)
             elif desired < present:
-                drop = present - desired
-                # those that are not up yet go first, the latest of them before the others
-                for back in range(ring):
-                    place = (minute + cold_min - back) % ring
-                    cancelled = min(starting[place], drop)
-                    starting[place] -= cancelled
-                    pending -= cancelled
-                    drop -= cancelled
-                ready -= drop
-                # a replica that is let go keeps its model: it fills the pool, and a refill ends
-                for back in range(ring):
-                    place = (minute + cold_min - back) % ring
-                    spared = min(refilling[place], drop)
-                    refilling[place] -= spared
-                    filling -= spared
-                    pool += spared
-                    drop -= spared
-            servers = ready * slots
+                _release(state, starting, refilling, minute, present - desired, cold_min)
+            servers = state[0] * slots
             load = offered[service, minute]
             backlog = max(0.0, backlog + load - servers)
-            bound = loads[servers] if servers < len(loads) else loads[-1]
             # erlang-minutes that wait: with all servers busy, `servers` are worked off in a minute
-            late = load > bound or backlog > wait_min * servers
+            late = load > loads[servers] or backlog > wait_min * servers
             if kept:
-                series[0, service, minute] = ready
-                series[1, service, minute] = pending
-                series[2, service, minute] = pool + filling
-                series[3, service, minute] = 1.0 if late else 0.0
-                series[4, service, minute] = backlog
+                _keep(series, service, minute, state, late, backlog)
             if minute >= first:
-                totals[service, 0] += load
-                totals[service, 1] += load if late else 0.0
-                totals[service, 2] += 1.0 if late else 0.0
-                totals[service, 3] += ready + pending + pool + filling
+                _count(totals[service], load, late, state)
                 totals[service, 4] += 1.0 if desired != last else 0.0
                 totals[service, 5] += cold
                 totals[service, 6] += max(0, desired - present)

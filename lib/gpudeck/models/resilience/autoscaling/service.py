@@ -1,4 +1,4 @@
-"""A service that is scaled: what one replica bears, what is promised, and how long a start takes."""
+"""A service that is scaled: what a replica bears, what is promised, how long a start takes."""
 
 from __future__ import annotations
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gpudeck.errors import InputError
-from gpudeck.models.resilience.autoscaling import kernel
+from gpudeck.models.resilience.erlang import kernel
+
+_Compiled = Callable[[NDArray[np.int64], NDArray[np.float64]], NDArray[np.float64]]
 
 MAX_SERVERS = 100_000
 _BISECTIONS = 60
@@ -149,7 +153,7 @@ def largest_loads(
     return kernel.largest_loads(servers, wait_s / service_s, late_pct / 100, _BISECTIONS)
 
 
-def _pairs(function: np.ufunc, servers: ArrayLike, offered: ArrayLike) -> NDArray[np.float64]:
+def _pairs(function: _Compiled, servers: ArrayLike, offered: ArrayLike) -> NDArray[np.float64]:
     counts, loads = np.asarray(servers, dtype=float), np.asarray(offered, dtype=float)
     if not ((counts >= 0) & (counts <= MAX_SERVERS) & (counts == np.floor(counts))).all():
         msg = f"servers is {servers}; allowed are whole numbers from 0 to {MAX_SERVERS}"
