@@ -12,9 +12,9 @@ from gpudeck.fact import Fact, function_name
 from gpudeck.models.fabric.collectives import build_collectives
 from gpudeck.models.fabric.published import NOTES as FABRIC_NOTES
 from gpudeck.models.fabric.published import compute_published as compute_fabric
+from gpudeck.models.resilience.elastic_published import compute_published as compute_elastic
 from gpudeck.models.resilience.published import NOTES as RESILIENCE_NOTES
 from gpudeck.models.resilience.published import compute_published as compute_resilience
-from gpudeck.models.resilience.elastic_published import compute_published as compute_elastic
 from gpudeck.models.scheduling.published import compute_published as compute_packing
 from gpudeck.models.serving.published import NOTES as SERVING_NOTES
 from gpudeck.models.serving.published import compute_published as compute_serving

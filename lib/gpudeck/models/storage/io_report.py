@@ -38,7 +38,7 @@ def report_paths(study: IoStudy, scenario_id: str) -> tuple[Fact, ...]:
         `large`, `small`: the sizes; `in_flight`; `cpu_large`.
     """
     bounce, direct = study.paths["bounce"], study.paths["direct"]
-    by, at = function_name(study_paths), function_name(IoPath.latency_s)
+    by = at = function_name(study_paths)
     common = study.common_gb_s
     cores = {route: study.cores(route, common) for route in ("bounce", "direct", "pinned")}
     late = {name: 1e6 * path.latency_s(LARGE_BYTES) for name, path in study.paths.items()}
