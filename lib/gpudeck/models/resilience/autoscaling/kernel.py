@@ -99,11 +99,14 @@ def _keep(series, service, minute, state, late, backlog):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True)
-def _count(row, load, late, state):  # type: ignore[no-untyped-def]
+def _count(row, load, late, state, changed, cold, wanted):  # type: ignore[no-untyped-def]
     row[0] += load
     row[1] += load if late else 0.0
     row[2] += 1.0 if late else 0.0
     row[3] += state.sum()
+    row[4] += 1.0 if changed else 0.0
+    row[5] += cold
+    row[6] += wanted
 
 
 @njit(cache=True, nogil=True)
@@ -116,14 +119,13 @@ def run(  # type: ignore[no-untyped-def]
     Shapes: offered, observed, planned (services, minutes); loads (servers + 1,). `series` is (5,
     services, minutes) to be filled, or of no minutes. Returns sums of shape (services, 7).
     """
-    services, minutes = offered.shape
-    totals = np.zeros((services, 7))
+    totals = np.zeros((offered.shape[0], 7))
     kept = series.shape[2] > 0
     ring, per_replica = cold_min + 1, target * slots
     starting, refilling = np.zeros(ring, np.int64), np.zeros(ring, np.int64)
     recent = np.zeros(max(window_min, 1), np.int64)
     state = np.zeros(4, np.int64)
-    for service in range(services):
+    for service in range(offered.shape[0]):
         starting[:] = 0
         refilling[:] = 0
         desired = planned[service, 0]
@@ -133,7 +135,7 @@ def run(  # type: ignore[no-untyped-def]
         state[:] = np.array([desired, 0, pool_size, 0])
         recent[:] = desired
         backlog, last = 0.0, desired
-        for minute in range(minutes):
+        for minute in range(offered.shape[1]):
             _arrive(state, starting, refilling, minute % ring)
             present = state[0] + state[1]
             desired = planned[service, minute]
@@ -156,10 +158,8 @@ def run(  # type: ignore[no-untyped-def]
             if kept:
                 _keep(series, service, minute, state, late, backlog)
             if minute >= first:
-                _count(totals[service], load, late, state)
-                totals[service, 4] += 1.0 if desired != last else 0.0
-                totals[service, 5] += cold
-                totals[service, 6] += max(0, desired - present)
+                wanted = max(0, desired - present)
+                _count(totals[service], load, late, state, desired != last, cold, wanted)
             last = desired
     return totals
 
