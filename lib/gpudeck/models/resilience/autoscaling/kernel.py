@@ -7,7 +7,7 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def replicas_for(load, loads):  # type: ignore[no-untyped-def]
+def replicas_for(load, loads):
     """Find the fewest servers that bear a load, the most there are if none does."""
     low, high = 0, len(loads) - 1
     if load > loads[high]:
@@ -22,7 +22,7 @@ def replicas_for(load, loads):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _arrive(state, starting, refilling, place):  # type: ignore[no-untyped-def]
+def _arrive(state, starting, refilling, place):
     """Let what is due come up; state is ready, pending, pool, filling."""
     state[0] += starting[place]
     state[1] -= starting[place]
@@ -33,7 +33,7 @@ def _arrive(state, starting, refilling, place):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _wish(present, seen, per_replica, tolerance, recent, place):  # type: ignore[no-untyped-def]
+def _wish(present, seen, per_replica, tolerance, recent, place):
     """Apply the reactive rule: tolerance, and a window before a lower wish counts."""
     wish = present
     if abs(seen / (per_replica * max(present, 1)) - 1.0) > tolerance:
@@ -46,7 +46,7 @@ def _wish(present, seen, per_replica, tolerance, recent, place):  # type: ignore
 
 
 @njit(cache=True, nogil=True)
-def _start(state, starting, refilling, minute, need, cold_min, warm_min):  # type: ignore[no-untyped-def]
+def _start(state, starting, refilling, minute, need, cold_min, warm_min):
     """Take replicas out of the pool and order others; start the rest cold, and count these."""
     ring = len(starting)
     taken = min(state[2], need)
@@ -69,7 +69,7 @@ def _start(state, starting, refilling, minute, need, cold_min, warm_min):  # typ
 
 
 @njit(cache=True, nogil=True)
-def _release(state, starting, refilling, minute, drop, cold_min):  # type: ignore[no-untyped-def]
+def _release(state, starting, refilling, minute, drop, cold_min):
     """Let replicas go: those not up yet first, the latest of them before the others."""
     ring = len(starting)
     for back in range(ring):
@@ -90,7 +90,7 @@ def _release(state, starting, refilling, minute, drop, cold_min):  # type: ignor
 
 
 @njit(cache=True, nogil=True)
-def _keep(series, service, minute, state, late, backlog):  # type: ignore[no-untyped-def]
+def _keep(series, service, minute, state, late, backlog):
     series[0, service, minute] = state[0]
     series[1, service, minute] = state[1]
     series[2, service, minute] = state[2] + state[3]
@@ -99,7 +99,7 @@ def _keep(series, service, minute, state, late, backlog):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True)
-def _count(row, load, late, state, changed, cold, wanted):  # type: ignore[no-untyped-def]
+def _count(row, load, late, state, changed, cold, wanted):
     row[0] += load
     row[1] += load if late else 0.0
     row[2] += 1.0 if late else 0.0
@@ -110,7 +110,7 @@ def _count(row, load, late, state, changed, cold, wanted):  # type: ignore[no-un
 
 
 @njit(cache=True, nogil=True)
-def run(  # type: ignore[no-untyped-def]
+def run(
     offered, observed, planned, loads, cold_min, warm_min, pool_size, low, high, reactive,
     target, tolerance, window_min, slots, wait_min, first, series
 ):  # fmt: skip
@@ -165,7 +165,7 @@ def run(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def plan(upper, loads, slots, hold):  # type: ignore[no-untyped-def]
+def plan(upper, loads, slots, hold):
     """Turn upper loads into replicas, each held for `hold` minutes more than it is wished.
 
     A wish of minute t is for t + hold, so the largest of the last wishes covers all between.
