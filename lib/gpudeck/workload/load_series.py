@@ -113,8 +113,9 @@ def read_load_series(path: str | Path) -> LoadSeries:
         raise InputError(msg)
     if columns == _COLUMNS[1]:
         period = np.round(times / _GENTD26_PERIOD_S).astype(np.int64)
-        values = np.bincount(period, values)
-        times = np.arange(len(values)) * _GENTD26_PERIOD_S
+        sums = np.bincount(period, values)
+        minutes = _by_minute(np.arange(len(sums)) * _GENTD26_PERIOD_S, sums)
+        return LoadSeries(minutes, path.name)
     return LoadSeries(_by_minute(times, values), path.name)
 
 

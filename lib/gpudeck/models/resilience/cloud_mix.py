@@ -178,7 +178,7 @@ def mix_clouds(
         msg = f"spot_share_pct is {spot_share_pct}; allowed is 0 to 100"
         raise InputError(msg)
     share = np.array([spot_efficiency(o.preemptions_per_h, stall_s, recovery_s) for o in offers])
-    spot = np.array([offer.kind == "spot" for offer in offers])
+    spot = np.array([offer.kind == "spot" for offer in offers], dtype=bool)
     _check_enough(need, offers, share, spot, spot_share_pct / 100)
     cost, upper, bounds, columns = _program(need, offers, share, spot, spot_share_pct / 100)
     solved = linprog(cost, A_ub=upper[0], b_ub=upper[1], bounds=bounds, method="highs")

@@ -44,9 +44,9 @@ def measure_accuracy(study: Elasticity, leads_min: tuple[int, ...] = LEADS_MIN) 
         rows = []
         for lead in leads_min:
             rule = replace(study.rule, method=method, lead_s=60.0 * (lead - 1))
-            made = predict(seen, study.service, rule, study.history_days).mean
+            mean = predict(seen, study.service, rule, study.history_days).mean
             ahead = seen[:, first + lead - 1 :]
-            off = np.abs(made[:, first : seen.shape[1] - lead + 1] - ahead).sum(axis=1)
+            off = np.abs(mean[:, first : seen.shape[1] - lead + 1] - ahead).sum(axis=1)
             rows.append(100 * off / np.maximum(ahead.sum(axis=1), 1e-12))
         errors[method] = np.array(rows)
     made = study.forecasts[study.rule.method]

@@ -7,7 +7,7 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def replicas_for(load, loads):  # type: ignore[no-untyped-def]
+def replicas_for(load, loads):
     """Find the fewest servers that bear a load, the most there are if none does."""
     low, high = 0, len(loads) - 1
     if load > loads[high]:
@@ -22,7 +22,7 @@ def replicas_for(load, loads):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _arrive(state, starting, refilling, place):  # type: ignore[no-untyped-def]
+def _arrive(state, starting, refilling, place):
     """Let what is due come up; state is ready, pending, pool, filling."""
     state[0] += starting[place]
     state[1] -= starting[place]
@@ -33,7 +33,7 @@ def _arrive(state, starting, refilling, place):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _wish(present, seen, per_replica, tolerance, recent, place):  # type: ignore[no-untyped-def]
+def _wish(present, seen, per_replica, tolerance, recent, place):
     """Apply the reactive rule: tolerance, and a window before a lower wish counts."""
     wish = present
     if abs(seen / (per_replica * max(present, 1)) - 1.0) > tolerance:
@@ -46,7 +46,7 @@ def _wish(present, seen, per_replica, tolerance, recent, place):  # type: ignore
 
 
 @njit(cache=True, nogil=True)
-def _start(state, starting, refilling, minute, need, cold_min, warm_min):  # type: ignore[no-untyped-def]
+def _start(state, starting, refilling, minute, need, cold_min, warm_min):
     """Take replicas out of the pool and order others; start the rest cold, and count these."""
     ring = len(starting)
     taken = min(state[2], need)
@@ -69,7 +69,7 @@ def _start(state, starting, refilling, minute, need, cold_min, warm_min):  # typ
 
 
 @njit(cache=True, nogil=True)
-def _release(state, starting, refilling, minute, drop, cold_min):  # type: ignore[no-untyped-def]
+def _release(state, starting, refilling, minute, drop, cold_min):
     """Let replicas go: those not up yet first, the latest of them before the others."""
     ring = len(starting)
     for back in range(ring):
@@ -90,7 +90,7 @@ def _release(state, starting, refilling, minute, drop, cold_min):  # type: ignor
 
 
 @njit(cache=True, nogil=True)
-def _keep(series, service, minute, state, late, backlog):  # type: ignore[no-untyped-def]
+def _keep(series, service, minute, state, late, backlog):
     series[0, service, minute] = state[0]
     series[1, service, minute] = state[1]
     series[2, service, minute] = state[2] + state[3]
@@ -99,15 +99,18 @@ def _keep(series, service, minute, state, late, backlog):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True)
-def _count(row, load, late, state):  # type: ignore[no-untyped-def]
+def _count(row, load, late, state, changed, cold, wanted):
     row[0] += load
     row[1] += load if late else 0.0
     row[2] += 1.0 if late else 0.0
     row[3] += state.sum()
+    row[4] += 1.0 if changed else 0.0
+    row[5] += cold
+    row[6] += wanted
 
 
 @njit(cache=True, nogil=True)
-def run(  # type: ignore[no-untyped-def]
+def run(
     offered, observed, planned, loads, cold_min, warm_min, pool_size, low, high, reactive,
     target, tolerance, window_min, slots, wait_min, first, series
 ):  # fmt: skip
@@ -116,14 +119,13 @@ def run(  # type: ignore[no-untyped-def]
     Shapes: offered, observed, planned (services, minutes); loads (servers + 1,). `series` is (5,
     services, minutes) to be filled, or of no minutes. Returns sums of shape (services, 7).
     """
-    services, minutes = offered.shape
-    totals = np.zeros((services, 7))
+    totals = np.zeros((offered.shape[0], 7))
     kept = series.shape[2] > 0
     ring, per_replica = cold_min + 1, target * slots
     starting, refilling = np.zeros(ring, np.int64), np.zeros(ring, np.int64)
     recent = np.zeros(max(window_min, 1), np.int64)
     state = np.zeros(4, np.int64)
-    for service in range(services):
+    for service in range(offered.shape[0]):
         starting[:] = 0
         refilling[:] = 0
         desired = planned[service, 0]
@@ -133,7 +135,7 @@ def run(  # type: ignore[no-untyped-def]
         state[:] = np.array([desired, 0, pool_size, 0])
         recent[:] = desired
         backlog, last = 0.0, desired
-        for minute in range(minutes):
+        for minute in range(offered.shape[1]):
             _arrive(state, starting, refilling, minute % ring)
             present = state[0] + state[1]
             desired = planned[service, minute]
@@ -156,16 +158,14 @@ def run(  # type: ignore[no-untyped-def]
             if kept:
                 _keep(series, service, minute, state, late, backlog)
             if minute >= first:
-                _count(totals[service], load, late, state)
-                totals[service, 4] += 1.0 if desired != last else 0.0
-                totals[service, 5] += cold
-                totals[service, 6] += max(0, desired - present)
+                wanted = max(0, desired - present)
+                _count(totals[service], load, late, state, desired != last, cold, wanted)
             last = desired
     return totals
 
 
 @njit(cache=True, nogil=True)
-def plan(upper, loads, slots, hold):  # type: ignore[no-untyped-def]
+def plan(upper, loads, slots, hold):
     """Turn upper loads into replicas, each held for `hold` minutes more than it is wished.
 
     A wish of minute t is for t + hold, so the largest of the last wishes covers all between.

@@ -10,7 +10,7 @@ from gpudeck.models.resilience.autoscaling.cloud_study import plan_clouds
 from gpudeck.models.resilience.autoscaling.grid import LeadGrid, lead_grid
 from gpudeck.models.resilience.autoscaling.pool_study import PoolStudy, study_pools
 from gpudeck.models.resilience.autoscaling.study import Elasticity, hours_at, study_elasticity
-from gpudeck.models.resilience.cloud_mix import CloudMix, spot_efficiency
+from gpudeck.models.resilience.cloud_mix import KINDS, CloudMix, spot_efficiency
 from gpudeck.scenario.schema import Autoscaling
 from gpudeck.tables import read_table
 
@@ -159,10 +159,7 @@ def report_clouds(mix: CloudMix, section: Autoscaling, study: Elasticity) -> tup
 def _list_prices() -> tuple[Fact, ...]:
     """Return the public offers that the default scenario's specialist is taken from."""
     table, by = read_table("prices"), function_name(read_table)
-    names = {"on_demand": "on-demand", "reserved": "reserved", "spot": "spot"}
-    rows = {
-        kind: table.row("H100-SXM", f"specialist-{name}@2026-03") for kind, name in names.items()
-    }
+    rows = {kind: table.row("H100-SXM", f"specialist_{kind}@2026-03") for kind in KINDS}
     return tuple(
         Fact(f"list_{kind}", row.number, row.unit, row.kind, row.sources[0], by, decimals=2)
         for kind, row in rows.items()

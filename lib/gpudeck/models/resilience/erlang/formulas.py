@@ -145,7 +145,7 @@ def largest_loads(
     _check_service(service_s)
     _check_number("wait_s", wait_s, 0)
     if not 1 <= servers <= MAX_SERVERS:
-        msg = f"servers is {servers}; allowed are 1 to {MAX_SERVERS}"
+        msg = f"servers is {servers!r}; allowed are 1 to {MAX_SERVERS}"
         raise InputError(msg)
     if not 0 < late_pct < 100:
         msg = f"late_pct is {late_pct}; allowed is above 0 and below 100"
@@ -156,10 +156,10 @@ def largest_loads(
 def _pairs(function: _Compiled, servers: ArrayLike, offered: ArrayLike) -> NDArray[np.float64]:
     counts, loads = np.asarray(servers, dtype=float), np.asarray(offered, dtype=float)
     if not ((counts >= 0) & (counts <= MAX_SERVERS) & (counts == np.floor(counts))).all():
-        msg = f"servers is {servers}; allowed are whole numbers from 0 to {MAX_SERVERS}"
+        msg = f"servers is {servers!r}; allowed are whole numbers from 0 to {MAX_SERVERS}"
         raise InputError(msg)
     if not ((loads >= 0) & np.isfinite(loads)).all():
-        msg = f"offered is {offered}; allowed are finite numbers of 0 or above"
+        msg = f"offered is {offered!r}; allowed are finite numbers of 0 or above"
         raise InputError(msg)
     counts, loads = np.broadcast_arrays(counts, loads)
     flat = function(counts.ravel().astype(np.int64), loads.ravel())

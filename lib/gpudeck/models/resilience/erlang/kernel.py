@@ -7,7 +7,7 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def _block(servers, offered):  # type: ignore[no-untyped-def]
+def _block(servers, offered):
     block = 1.0
     for count in range(1, servers + 1):
         block = offered * block / (count + offered * block)
@@ -15,7 +15,7 @@ def _block(servers, offered):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _wait(servers, offered):  # type: ignore[no-untyped-def]
+def _wait(servers, offered):
     if offered >= servers:
         return 1.0 if offered > 0.0 or servers == 0 else 0.0
     block = _block(servers, offered)
@@ -23,7 +23,7 @@ def _wait(servers, offered):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def erlang_b(servers, offered):  # type: ignore[no-untyped-def]
+def erlang_b(servers, offered):
     """Give the loss probability of each pair."""
     result = np.empty(len(servers))
     for index in range(len(servers)):
@@ -32,7 +32,7 @@ def erlang_b(servers, offered):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def erlang_c(servers, offered):  # type: ignore[no-untyped-def]
+def erlang_c(servers, offered):
     """Give the probability to wait of each pair."""
     result = np.empty(len(servers))
     for index in range(len(servers)):
@@ -41,7 +41,7 @@ def erlang_c(servers, offered):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def largest_loads(servers, waits, late, bisections):  # type: ignore[no-untyped-def]
+def largest_loads(servers, waits, late, bisections):
     """Bisect, for each number of servers, the load at which the late share is `late`."""
     loads = np.zeros(servers + 1)
     for count in range(1, servers + 1):

@@ -7,9 +7,7 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def smooth(  # type: ignore[no-untyped-def]
-    values, level, trend, seasonal, alpha, beta, gamma, ahead, memory, floor
-):
+def smooth(values, level, trend, seasonal, alpha, beta, gamma, ahead, memory, floor):
     """Run the recursion over each series and forecast at every step.
 
     values (series, steps); level, trend, alpha, beta, gamma, floor (series,); seasonal (series,
@@ -52,9 +50,7 @@ def smooth(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def squared_error(  # type: ignore[no-untyped-def]
-    values, level, seasonal, alpha, gamma, ahead, skip
-):
+def squared_error(values, level, seasonal, alpha, gamma, ahead, skip):
     """Sum the squared errors `ahead` steps ahead of one pair of parameters, without a trend."""
     count, steps = values.shape
     period = seasonal.shape[1]
@@ -80,7 +76,7 @@ def squared_error(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def errors_of(values, made, ahead, memory, floor):  # type: ignore[no-untyped-def]
+def errors_of(values, made, ahead, memory, floor):
     """Give the running standard error, as a share, of forecasts made `ahead` - 1 steps before."""
     count, steps = values.shape
     spread = np.empty((count, steps))
