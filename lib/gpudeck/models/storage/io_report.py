@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from gpudeck.fact import Fact, function_name
 from gpudeck.hardware.storage_device import find_storage_device
 from gpudeck.models.storage.gds_log import Misprint, audit_guide, find_run, read_remote_runs
-from gpudeck.models.storage.io_path import IoPath
 from gpudeck.models.storage.io_study import LARGE_BYTES, SMALL_BYTES, IoStudy, study_paths
 from gpudeck.models.storage.nvme_of import build_remote_path
 from gpudeck.models.storage.published import compute_published
