@@ -76,15 +76,15 @@ def choose_protocol(
     [0, 2]
     """
     steps = ring_steps(operation, ranks)
-    constants = read_table("network").of("NCCL-ring-2.27")
+    constants = _ring_constants()
     bus = {
         "ll": min(lines.ll_most_gb_s, LL_SHARE * lines.bus_gb_s),
         "ll128": LL128_SHARE * lines.bus_gb_s,
         "simple": lines.bus_gb_s,
     }
     estimates = [
-        constants[f"base_latency_{name}_us"].number
-        + steps * constants[f"nvlink_latency_{name}_us"].number
+        constants[name][0]
+        + steps * constants[name][1]
         + bytes_sent(operation, size_bytes, ranks) / bus[name] * 1e-3
         for name in PROTOCOLS
     ]
@@ -201,9 +201,25 @@ def _most_gb_s(protocol: str, nodes: Floats) -> Floats:
     """Return the most bus bandwidth that NCCL ascribes to a protocol between nodes."""
     if protocol != "ll":
         return np.full(nodes.shape, np.inf)
-    rows = read_table("network").of("NCCL-network")
-    two, more = rows["ll_most_two_nodes_gb_s"].number, rows["ll_most_gb_s"].number
+    two, more = _ll_most_gb_s()
     return np.where(nodes > 2, more, two)
+
+
+@cache
+def _ring_constants() -> Mapping[str, tuple[float, float]]:
+    """Return base and hop of a ring over NVLink by protocol, µs, of NCCL 2.27."""
+    rows = read_table("network").of("NCCL-ring-2.27")
+    return {
+        name: (rows[f"base_latency_{name}_us"].number, rows[f"nvlink_latency_{name}_us"].number)
+        for name in PROTOCOLS
+    }
+
+
+@cache
+def _ll_most_gb_s() -> tuple[float, float]:
+    """Return the most bandwidth of LL over two nodes, and over more."""
+    rows = read_table("network").of("NCCL-network")
+    return rows["ll_most_two_nodes_gb_s"].number, rows["ll_most_gb_s"].number
 
 
 def _switch_tree_us(
