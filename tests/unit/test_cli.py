@@ -157,10 +157,10 @@ def test_help_comes_without_the_library() -> None:
 
 
 def test_facts_of_a_page_that_is_pending() -> None:
-    ran = run("facts", "--page", "rdma", "--json", "--lang", "en")
+    ran = run("facts", "--page", "geo", "--json", "--lang", "en")
     assert ran.returncode == 0, ran.stderr
     page = json.loads(ran.stdout)
-    assert (page["page"], page["number"], page["lang"]) == ("rdma", 15, "en")
+    assert (page["page"], page["number"], page["lang"]) == ("geo", 27, "en")
     assert page["pending"] is True
     assert page["facts"] == []
 

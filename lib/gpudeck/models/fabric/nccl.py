@@ -76,15 +76,15 @@ def choose_protocol(
     [0, 2]
     """
     steps = ring_steps(operation, ranks)
-    constants = read_table("network").of("NCCL-ring-2.27")
+    constants = _ring_constants()
     bus = {
         "ll": min(lines.ll_most_gb_s, LL_SHARE * lines.bus_gb_s),
         "ll128": LL128_SHARE * lines.bus_gb_s,
         "simple": lines.bus_gb_s,
     }
     estimates = [
-        constants[f"base_latency_{name}_us"].number
-        + steps * constants[f"nvlink_latency_{name}_us"].number
+        constants[name][0]
+        + steps * constants[name][1]
         + bytes_sent(operation, size_bytes, ranks) / bus[name] * 1e-3
         for name in PROTOCOLS
     ]
@@ -144,8 +144,9 @@ def cluster_times_us(
     Ring: base + (steps − m·(k−1))·hop + m·(k−1)·network hop + W over the smaller of NVLink and the
     node's ports, m being 2 in an all-reduce. Tree: base + 2[(r−1)·hop + log₂k·network hop], and
     the larger of 2S on NVLink and 2S on the ports (S with two nodes, each the root of half the
-    buffer); with NVLS the switch's time inside the node. One rank a node may use parallel
-    aggregated trees for gathering and scattering.
+    buffer). LL is held to the bandwidth that NCCL's table gives it between nodes. With NVLS the
+    switch's time inside the node. One rank a node may use parallel aggregated trees for gathering
+    and scattering. No measurement was fitted beyond one node.
 
     Parameters
     ----------
@@ -174,11 +175,13 @@ def cluster_times_us(
         for line in lines.of(operation, name):
             speed = np.where(per_node > 1, line.bandwidth_gb_s, np.inf)
             speed = np.minimum(speed, ports * NETWORK_SHARE[name])
+            speed = np.minimum(speed, _most_gb_s(name, nodes))
             moved = sent / speed + size_bytes / ranks / line.copy_gb_s
             hop = constants["ring", name] + network.added_us
             latency = line.base_us + (steps - outer) * line.hop_us + outer * hop
             rings.append(latency + moved * 1e-3)
             inside = np.where(per_node > 1, 2 * size_bytes / line.bandwidth_gb_s, 0.0)
+            inside = np.maximum(inside, 2 * size_bytes / _most_gb_s(name, nodes))
             across = np.where(nodes > 2, 2.0, 1.0) * size_bytes
             moved = np.maximum(inside, across / (ports * NETWORK_SHARE[name])) / TREE_SHARE
             hop = constants["tree", name] + network.added_us
@@ -192,6 +195,31 @@ def cluster_times_us(
     else:
         times |= _aggregated_tree_us(operation, lines, network, size_bytes, ranks, per_node)
     return times
+
+
+def _most_gb_s(protocol: str, nodes: Floats) -> Floats:
+    """Return the most bus bandwidth that NCCL ascribes to a protocol between nodes."""
+    if protocol != "ll":
+        return np.full(nodes.shape, np.inf)
+    two, more = _ll_most_gb_s()
+    return np.where(nodes > 2, more, two)
+
+
+@cache
+def _ring_constants() -> Mapping[str, tuple[float, float]]:
+    """Return base and hop of a ring over NVLink by protocol, µs, of NCCL 2.27."""
+    rows = read_table("network").of("NCCL-ring-2.27")
+    return {
+        name: (rows[f"base_latency_{name}_us"].number, rows[f"nvlink_latency_{name}_us"].number)
+        for name in PROTOCOLS
+    }
+
+
+@cache
+def _ll_most_gb_s() -> tuple[float, float]:
+    """Return the most bandwidth of LL over two nodes, and over more."""
+    rows = read_table("network").of("NCCL-network")
+    return rows["ll_most_two_nodes_gb_s"].number, rows["ll_most_gb_s"].number
 
 
 def _switch_tree_us(
