@@ -45,15 +45,14 @@ _LOOKS = {BEFORE: _BEFORE, AFTER: _AFTER}
 _SHARES = np.linspace(0.005, 0.995, 100)
 # a group of recoveries smaller than this says nothing about its quantiles
 _LEAST_GROUP = 20
-# where lost time goes, in the order of the bar, and how each part is drawn
-_PARTS: dict[str, dict[str, object]] = {
-    "rework": bar_style(WASTE),
-    "stall": {"color": SERIES[2].colour, "hatch": ".."},
-    "detect": {"color": SERIES[5].colour},
-    "restart": {"color": SERIES[3].colour},
-    "wait": {"color": WAITING},
-    "load": {"color": SERIES[0].colour, "hatch": "xx"},
-    "slowed": {"color": SERIES[1].colour},
+# where lost time goes, in the order of the bar: what is summed, and how each part is drawn
+_PARTS: dict[str, tuple[tuple[str, ...], dict[str, object]]] = {
+    "rework": (("rework",), bar_style(WASTE)),
+    "stall": (("stall",), {"color": SERIES[2].colour, "hatch": ".."}),
+    "detect": (("detect",), {"color": SERIES[5].colour}),
+    "restart": (("restart", "load"), {"color": SERIES[3].colour}),
+    "wait": (("wait",), {"color": WAITING}),
+    "slowed": (("slowed",), {"color": SERIES[1].colour, "hatch": "xx"}),
 }
 # parts of a bar that have room for a name, of the longest bar; and the least that is named at all
 _NAMED_SHARE, _LEAST_PCT = 0.042, 0.05
@@ -343,7 +342,10 @@ def draw_times(effect: ResilienceEffect, page: Captioned) -> str:
     axes = figure.subplots()
     names = list(STEPS)
     shares = {
-        name: {part: 100 * float(effect.find(name).result.share(part).mean()) for part in _PARTS}
+        name: {
+            part: 100 * float(effect.find(name).result.share(*summed).mean())
+            for part, (summed, _) in _PARTS.items()
+        }
         for name in names
     }
     top = max(sum(parts.values()) for parts in shares.values())
@@ -362,7 +364,7 @@ def _draw_parts(axes: Axes, row: int, parts: dict[str, float], top: float, page:
     left, narrow = 0.0, []
     plate = {"boxstyle": "round,pad=0.15", "facecolor": PAPER, "edgecolor": "none"}
     for part, width in parts.items():
-        axes.barh(row, width, 0.58, left=left, **_PARTS[part])  # type: ignore[arg-type]  # keywords
+        axes.barh(row, width, 0.58, left=left, **_PARTS[part][1])  # type: ignore[arg-type]  # keywords
         if width > _NAMED_SHARE * top:
             middle = (left + width / 2, row)
             axes.annotate(page.label(part), middle, ha="center", va="center", color=INK, bbox=plate)
