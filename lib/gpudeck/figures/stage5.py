@@ -15,12 +15,14 @@ from gpudeck.figures.before_after import (
 )
 from gpudeck.figures.caption import Captioned, describe
 from gpudeck.figures.duration import mark_durations, write_duration
+from gpudeck.figures.lettering import text_width_px
 from gpudeck.figures.style import (
     INK,
     MEASURED,
     MUTED,
     PAPER,
     SERIES,
+    TEXT_PX,
     USEFUL,
     WAITING,
     WASTE,
@@ -54,8 +56,10 @@ _PARTS: dict[str, tuple[tuple[str, ...], dict[str, object]]] = {
     "wait": (("wait",), {"color": WAITING}),
     "slowed": (("slowed",), {"color": SERIES[1].colour, "hatch": "xx"}),
 }
-# parts of a bar that have room for a name, of the longest bar; and the least that is named at all
-_NAMED_SHARE, _LEAST_PCT = 0.042, 0.05
+# of a picture's width, what the bars and the room behind the longest may take; a name's plate
+_BAR_SHARE, _ROOM, _PLATE_PX = 0.82, 1.2, 4
+# the least part, in % of the time, that is named at all
+_LEAST_PCT = 0.05
 MINUTE_S = 60.0
 
 
@@ -351,7 +355,7 @@ def draw_times(effect: ResilienceEffect, page: Captioned) -> str:
     top = max(sum(parts.values()) for parts in shares.values())
     for row, name in enumerate(names):
         _draw_parts(axes, row, shares[name], top, page)
-    axes.set(xlim=(0, 1.2 * max(top, 1e-9)))
+    axes.set(xlim=(0, _ROOM * max(top, 1e-9)))
     axes.set_yticks(range(len(names)), [page.label(name) for name in names], color=INK, fontsize=18)
     axes.set_ylim(len(names) - 0.45, -0.55)
     axes.grid(visible=False)
@@ -365,7 +369,8 @@ def _draw_parts(axes: Axes, row: int, parts: dict[str, float], top: float, page:
     plate = {"boxstyle": "round,pad=0.15", "facecolor": PAPER, "edgecolor": "none"}
     for part, width in parts.items():
         axes.barh(row, width, 0.58, left=left, **_PARTS[part][1])  # type: ignore[arg-type]  # keywords
-        if width > _NAMED_SHARE * top:
+        room_px = _BAR_SHARE * page.slot.width_px * width / (_ROOM * max(top, 1e-9))
+        if text_width_px(page.label(part), TEXT_PX) + _PLATE_PX <= room_px:
             middle = (left + width / 2, row)
             axes.annotate(page.label(part), middle, ha="center", va="center", color=INK, bbox=plate)
         elif width >= _LEAST_PCT:
