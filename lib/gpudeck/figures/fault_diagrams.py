@@ -101,15 +101,14 @@ def draw_recovery_architecture(page: Captioned) -> str:
             )
         ),
     ]
-    wide = {"width_px": 5.0}
     edges = [
         Edge("a", "watch", words("heartbeat"), exit="top", enter="bottom"),
         Edge("watch", "decide", words("failure"), colour=WASTE),
         Edge("decide", "pool", words("order")),
         Edge("decide", "b", words("restart"), exit="bottom", enter="top", colour=USEFUL),
         Edge("pool", "spare", words("join"), exit="bottom", enter="top"),
-        Edge("a", "b", words("replica"), colour=MOVING, exit="right", enter="left", **wide),
-        Edge("b", "spare", words("load"), colour=USEFUL, exit="right", enter="left", **wide),
+        Edge("a", "b", words("replica"), colour=MOVING, exit="right", enter="left", width_px=5),
+        Edge("b", "spare", words("load"), colour=USEFUL, exit="right", enter="left", width_px=5),
         Edge("a", "storage", words("persist"), colour=MOVING, exit="left", enter="right"),
     ]
     groups = [
@@ -164,23 +163,21 @@ def draw_recovery_flow(page: Captioned) -> str:
         Step("end", words("end"), 4, 3, "end"),
         Step("storage", words("storage"), 1, 4, tone="waiting"),
     ]
-    down = {"exit": "bottom", "enter": "top"}
-    across = {"exit": "right", "enter": "left"}
     edges = [
-        Edge("start", "lost", **across),
-        Edge("lost", "spare", words("yes"), **across),
-        Edge("lost", "same", words("no"), **down),
-        Edge("spare", "enough", words("no"), **across),
-        Edge("spare", "replace", words("yes"), **down),
+        _across("start", "lost"),
+        _across("lost", "spare", words("yes")),
+        _down("lost", "same", words("no")),
+        _across("spare", "enough", words("no")),
+        _down("spare", "replace", words("yes")),
         Edge("enough", "wait", words("no"), exit="right", enter="top"),
-        Edge("enough", "shrink", words("yes"), **down),
-        *(Edge(way, "relaunch", **down) for way in ("same", "replace", "shrink", "wait")),
-        Edge("relaunch", "copy", **down),
-        Edge("copy", "memory", words("yes"), **across),
-        Edge("copy", "storage", words("no"), **down),
-        Edge("memory", "redo", **across),
+        _down("enough", "shrink", words("yes")),
+        *(_down(way, "relaunch") for way in ("same", "replace", "shrink", "wait")),
+        _down("relaunch", "copy"),
+        _across("copy", "memory", words("yes")),
+        _down("copy", "storage", words("no")),
+        _across("memory", "redo"),
         Edge("storage", "redo", exit="right", enter="bottom"),
-        Edge("redo", "end", **across),
+        _across("redo", "end"),
     ]
     return flowchart(
         steps,
@@ -191,3 +188,11 @@ def draw_recovery_flow(page: Captioned) -> str:
         column_weights=(3, 5, 5, 5, 4),
         row_weights=(50, 28, 22, 50, 26),
     )
+
+
+def _across(source: str, target: str, text: str = "") -> Edge:
+    return Edge(source, target, text, exit="right", enter="left")
+
+
+def _down(source: str, target: str, text: str = "") -> Edge:
+    return Edge(source, target, text, exit="bottom", enter="top")

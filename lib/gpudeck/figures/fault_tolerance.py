@@ -197,7 +197,7 @@ def _name_formulas(
     by_interval = "exact" in lines
     scale = 60.0 if by_interval else 1.0
     # above the lines, below them, and beside them: whatever the job, a plate keeps them readable
-    names = [("young", 2, (0, 34) if by_interval else (24, 0), WASTE)]
+    names = [("young", 1, (0, 44) if by_interval else (24, 0), WASTE)]
     if by_interval:
         names.append(("both", 34, (14, -40), USEFUL))
     else:

@@ -19,7 +19,7 @@ from gpudeck.figures.what_if import (
 from gpudeck.models.resilience.fault_grid import FaultGrid
 from gpudeck.units import format_quantity
 
-_START = {"gpus": 16_384, "storage_s": 60.0, "mode": "asynchronous"}
+_START_GPUS, _START_SAVE_S = 16_384, 60.0
 
 
 def fault_what_if(grid: FaultGrid, page: Captioned) -> WhatIf:
@@ -41,9 +41,9 @@ def fault_what_if(grid: FaultGrid, page: Captioned) -> WhatIf:
         format_quantity(gpus, "GPU", page.lang, decimals=0, scale="plain") for gpus in grid.gpus
     )
     sliders = (
-        Slider("gpus", page.label("gpus"), grid.gpus, sizes, grid.gpus.index(_START["gpus"])),
+        Slider("gpus", page.label("gpus"), grid.gpus, sizes, grid.gpus.index(_START_GPUS)),
         quantity_slider(
-            "storage_s", page.label("save"), grid.storage_s, _START["storage_s"], "s", page.lang
+            "storage_s", page.label("save"), grid.storage_s, _START_SAVE_S, "s", page.lang
         ),
         Slider(
             "mode",

@@ -15,12 +15,14 @@ from gpudeck.figures.before_after import (
 )
 from gpudeck.figures.caption import Captioned, describe
 from gpudeck.figures.duration import mark_durations, write_duration
+from gpudeck.figures.lettering import text_width_px
 from gpudeck.figures.style import (
     INK,
     MEASURED,
     MUTED,
     PAPER,
     SERIES,
+    TEXT_PX,
     USEFUL,
     WAITING,
     WASTE,
@@ -45,18 +47,19 @@ _LOOKS = {BEFORE: _BEFORE, AFTER: _AFTER}
 _SHARES = np.linspace(0.005, 0.995, 100)
 # a group of recoveries smaller than this says nothing about its quantiles
 _LEAST_GROUP = 20
-# where lost time goes, in the order of the bar, and how each part is drawn
-_PARTS: dict[str, dict[str, object]] = {
-    "rework": bar_style(WASTE),
-    "stall": {"color": SERIES[2].colour, "hatch": ".."},
-    "detect": {"color": SERIES[5].colour},
-    "restart": {"color": SERIES[3].colour},
-    "wait": {"color": WAITING},
-    "load": {"color": SERIES[0].colour, "hatch": "xx"},
-    "slowed": {"color": SERIES[1].colour},
+# where lost time goes, in the order of the bar: what is summed, and how each part is drawn
+_PARTS: dict[str, tuple[tuple[str, ...], dict[str, object]]] = {
+    "rework": (("rework",), bar_style(WASTE)),
+    "stall": (("stall",), {"color": SERIES[2].colour, "hatch": ".."}),
+    "detect": (("detect",), {"color": SERIES[5].colour}),
+    "restart": (("restart", "load"), {"color": SERIES[3].colour}),
+    "wait": (("wait",), {"color": WAITING}),
+    "slowed": (("slowed",), {"color": SERIES[1].colour, "hatch": "xx"}),
 }
-# parts of a bar that have room for a name, of the longest bar; and the least that is named at all
-_NAMED_SHARE, _LEAST_PCT = 0.042, 0.05
+# of a picture's width, what the bars and the room behind the longest may take; a name's plate
+_BAR_SHARE, _ROOM, _PLATE_PX = 0.82, 1.2, 4
+# the least part, in % of the time, that is named at all
+_LEAST_PCT = 0.05
 MINUTE_S = 60.0
 
 
@@ -343,13 +346,16 @@ def draw_times(effect: ResilienceEffect, page: Captioned) -> str:
     axes = figure.subplots()
     names = list(STEPS)
     shares = {
-        name: {part: 100 * float(effect.find(name).result.share(part).mean()) for part in _PARTS}
+        name: {
+            part: 100 * float(effect.find(name).result.share(*summed).mean())
+            for part, (summed, _) in _PARTS.items()
+        }
         for name in names
     }
     top = max(sum(parts.values()) for parts in shares.values())
     for row, name in enumerate(names):
         _draw_parts(axes, row, shares[name], top, page)
-    axes.set(xlim=(0, 1.2 * max(top, 1e-9)))
+    axes.set(xlim=(0, _ROOM * max(top, 1e-9)))
     axes.set_yticks(range(len(names)), [page.label(name) for name in names], color=INK, fontsize=18)
     axes.set_ylim(len(names) - 0.45, -0.55)
     axes.grid(visible=False)
@@ -362,8 +368,9 @@ def _draw_parts(axes: Axes, row: int, parts: dict[str, float], top: float, page:
     left, narrow = 0.0, []
     plate = {"boxstyle": "round,pad=0.15", "facecolor": PAPER, "edgecolor": "none"}
     for part, width in parts.items():
-        axes.barh(row, width, 0.58, left=left, **_PARTS[part])  # type: ignore[arg-type]  # keywords
-        if width > _NAMED_SHARE * top:
+        axes.barh(row, width, 0.58, left=left, **_PARTS[part][1])  # type: ignore[arg-type]  # keywords
+        room_px = _BAR_SHARE * page.slot.width_px * width / (_ROOM * max(top, 1e-9))
+        if text_width_px(page.label(part), TEXT_PX) + _PLATE_PX <= room_px:
             middle = (left + width / 2, row)
             axes.annotate(page.label(part), middle, ha="center", va="center", color=INK, bbox=plate)
         elif width >= _LEAST_PCT:

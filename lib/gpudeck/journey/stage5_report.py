@@ -128,7 +128,7 @@ def _published(by: str) -> tuple[Fact, ...]:
     facts = []
     for key, row_id, attribute, digits in rows:
         row = table.row(row_id, attribute)
-        facts.append(Fact(key, row.number, "%", row.kind, row.sources[-1], by, decimals=digits))
+        facts.append(Fact(key, row.number, "%", row.kind, row.sources[0], by, decimals=digits))
     return tuple(facts)
 
 

@@ -62,7 +62,9 @@ def fault_grid(
     InputError
         As in `CheckpointPath` and `efficiency`.
     """
-    share_pct, best, mtbf_h = {}, {}, {}
+    share_pct: dict[tuple[str, int, float], NDArray[np.float64]] = {}
+    best: dict[tuple[str, int, float], tuple[float, float]] = {}
+    mtbf_h: dict[int, float] = {}
     interval_s = INTERVALS_MIN * MINUTE_S
     recovery_s = job.resilience.detection_s + job.resilience.restart_s
     for count in gpus:

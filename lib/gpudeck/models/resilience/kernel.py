@@ -40,6 +40,13 @@ def training_time(elapsed, interval, stall):
 
 
 @njit(cache=True)
+def complete_saves(elapsed, save, cycle, every):
+    """Return how many intervals of a stretch are safe: saves made and complete, every so many."""
+    complete = max(0.0, np.floor((elapsed - save) / cycle))
+    return complete - complete % every
+
+
+@njit(cache=True)
 def stretch_needed(work, speed, interval, stall):
     """Return the time to do some work from a fresh start: no save after the last piece."""
     if work <= 0.0 or work == np.inf:
@@ -49,43 +56,47 @@ def stretch_needed(work, speed, interval, stall):
 
 
 @njit(cache=True)
-def drop_returned(back, count, now):
-    """Forget the nodes that are back by now; return how many are still out."""
-    kept = 0
-    for i in range(count):
-        if back[i] > now:
-            back[kept] = back[i]
-            kept += 1
-    return kept
+def count_returned(back, count, now):
+    """Count the nodes that are back by a time; `back` is sorted."""
+    low, high = 0, count
+    while low < high:
+        middle = (low + high) // 2
+        if back[middle] <= now:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 @njit(cache=True)
-def still_out(back, count, now):
-    """Count the nodes that are not back by a later time."""
-    out = 0
-    for i in range(count):
-        if back[i] > now:
-            out += 1
-    return out
+def drop_returned(back, count, now):
+    """Forget the nodes that are back by now; return how many are still out."""
+    returned = count_returned(back, count, now)
+    if returned > 0:
+        for i in range(returned, count):
+            back[i - returned] = back[i]
+    return count - returned
 
 
 @njit(cache=True)
 def next_return(back, count, now):
     """Return when the next node is back after now, or infinity."""
-    first = np.inf
-    for i in range(count):
-        if now < back[i] < first:
-            first = back[i]
-    return first
+    returned = count_returned(back, count, now)
+    return back[returned] if returned < count else np.inf
 
 
 @njit(cache=True)
 def lose_nodes(seed, index, hit, now, replace, back, out):
-    """Put nodes on the list of those that are out, each with its own time of return."""
+    """Put nodes on the sorted list of those that are out, each with its own time of return."""
     for i in range(hit):
         # no more nodes can be out than there are
         if out < len(back):
-            back[out] = now - log(uniform(seed, index, REPLACE + i)) * replace
+            at = now - log(uniform(seed, index, REPLACE + i)) * replace
+            place = out
+            while place > 0 and back[place - 1] > at:
+                back[place] = back[place - 1]
+                place -= 1
+            back[place] = at
             out += 1
     return out
 
@@ -187,6 +198,9 @@ def run_one(  # noqa: PLR0915
                     trained = training_time(elapsed, interval, stall)
                     times[STALL] += elapsed - trained
                     times[SLOWED] += trained * (1.0 - speed)
+                    stored = complete_saves(elapsed, storage_save, cycle, every)
+                    if stored > 0.0:
+                        storage_work = base + stored * interval * speed
                     base += trained * speed
                     memory_work = base
                     if not in_memory:
@@ -211,10 +225,9 @@ def run_one(  # noqa: PLR0915
             times[STALL] += elapsed - trained
             times[SLOWED] += trained * (1.0 - speed)
             at_failure = base + trained * speed
-            complete = max(0.0, np.floor((elapsed - save) / cycle))
+            complete = complete_saves(elapsed, save, cycle, 1)
             memory_work = base + complete * interval * speed
-            stored = max(0.0, np.floor((elapsed - storage_save) / cycle))
-            stored -= stored % every
+            stored = complete_saves(elapsed, storage_save, cycle, every)
             if stored > 0.0:
                 storage_work = base + stored * interval * speed
             outage, lost_nodes, in_outage = failure, 0, True
@@ -228,10 +241,13 @@ def run_one(  # noqa: PLR0915
             lost_nodes += hit
         restart = draw_restart(seed, index, restart_median, restart_sigma)
         ready = noticed + restart
-        available = nodes + spares - still_out(back, out, ready)
-        while available < needed:
-            ready = next_return(back, out, ready)
-            available = nodes + spares - still_out(back, out, ready)
+        # as many may be out as leave the nodes needed: wait until the others are back
+        returned = count_returned(back, out, ready)
+        waited = out - (nodes + spares - needed)
+        if waited > returned:
+            returned = waited
+            ready = back[waited - 1]
+        available = nodes + spares - (out - returned)
         speed = min(1.0, (available // replica_nodes) / replicas)
         if in_memory and lost_nodes < len(survive) and survive_draw < survive[lost_nodes]:
             base, d_load = memory_work, load

@@ -19,7 +19,7 @@ from gpudeck.models.resilience.failure import FailureRates
 from gpudeck.models.resilience.recovery import Protection
 from gpudeck.models.resilience.replicas import survivability_table
 
-MOST_FAILURES = 100_000  # of one run: then it has given up
+MOST_FAILURES = 20_000  # of one run: then it has given up
 MOST_BURST = 64
 MOST_NODES = 1_000_000
 # nodes that may be lost before one save in memory is made anew and another counts; beyond is loss
@@ -186,7 +186,7 @@ def simulate_runs(run: TrainingRun, protection: Protection, seeds: Sequence[int]
     Returns
     -------
     RunResult
-        A run that cannot finish by its horizon is out of time, one that meets more than 100,000
+        A run that cannot finish by its horizon is out of time, one that meets more than 20,000
         failures has given up: both are results, no errors.
     """
     if not len(seeds):
