@@ -77,7 +77,7 @@ def draw_transports(study: TransportStudy, page: Captioned) -> str:
         left.text(
             0, row - 0.4, words, va="center", fontsize=20, fontweight=700, color=text_colour(colour)
         )
-    left.set(ylim=(2.5, -0.7), xlim=(0, 1.05 * most or 1.0), yticks=[])
+    left.set(ylim=(2.5, -0.7), xlim=(-0.04 * most, 1.05 * most or 1.0), yticks=[])
     left.grid(visible=False, axis="y")
     left.grid(visible=True, axis="x")
     name_axes(left, page.label("seconds"), page.label("sync"))

@@ -95,11 +95,14 @@ def draw_techniques(ladder: Sequence[Technique], page: Captioned) -> str:
     return svg_text(figure, page.key, page.title, page.alt)
 
 
-def _panel(figure: Figure, page: Captioned, left_px: float, right_px: float) -> Axes:
-    """Add axes between two abscissas; heights are the same for all panels."""
+def _panel(
+    figure: Figure, page: Captioned, left_px: float, right_px: float, below_px: float = 34
+) -> Axes:
+    """Add axes between two abscissas; heights are the same for all panels of a figure."""
     figure.set_layout_engine("none")
     width, height = page.slot.width_px, page.slot.height_px
-    box = (left_px / width, 34 / height, (right_px - left_px) / width, (height - 68) / height)
+    high = (height - below_px - 34) / height
+    box = (left_px / width, below_px / height, (right_px - left_px) / width, high)
     return figure.add_axes(box)
 
 
@@ -173,7 +176,7 @@ def _label_groups(axes: Axes, rung: Technique, page: Captioned) -> None:
 def draw_memory(study: MemoryStudy, page: Captioned) -> str:
     """Draw the memory of one layout by ZeRO stage, with and without recompute, by what holds it."""
     figure = new_figure(page.slot.width_px, page.slot.height_px)
-    axes = _panel(figure, page, 230, page.slot.width_px - 60)
+    axes = _panel(figure, page, 230, page.slot.width_px - 60, 48)
     totals = study.memory.total / 1e9
     for row, (stage, mode) in enumerate(study.cases):
         left = 0.0
