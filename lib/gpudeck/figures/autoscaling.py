@@ -23,6 +23,7 @@ from gpudeck.figures.style import (
     label_line_ends,
     name_axes,
     new_figure,
+    spread,
     svg_text,
     text_colour,
     tint,
@@ -39,6 +40,9 @@ LOOK: dict[str, dict[str, object]] = {
     "hybrid": {"color": SERIES[0].colour, "linestyle": (0, (6, 2, 1, 2)), "marker": "D"},
 }
 _OFFER_COLOURS = {"reserved": USEFUL, "on_demand": SERIES[2].colour, "spot": SERIES[0].colour}
+_LEFT = ("predictive", "hybrid")  # policies named left of their curves
+# of the slot's height is plot, the rest names and ticks
+_PLOT_SHARE = 0.85
 _CLOUD_HATCH = ("", "//", "..", "xx")
 
 
@@ -49,18 +53,41 @@ def draw_frontier(study: Elasticity, page: Captioned) -> str:
     static = study.calm["static"].gpu_hours.mean()
     for policy, results in study.frontier.items():
         _draw_knob(axes, policy, results, float(static))
-    for policy in LOOK:
-        _mark(axes, study.calm[policy], policy, float(static), page)
     level = study.service.late_pct
     axes.axhline(level, color=MUTED, linewidth=1.5, linestyle=(0, (2, 3)))
     axes.annotate(
         page.label("level"), (1, level), (0, 5), xycoords=axes.get_yaxis_transform(),
         textcoords="offset points", ha="right", color=MUTED,
     )  # fmt: skip
-    top = 1.35 * max(float(study.calm[policy].late_pct.mean()) for policy in LOOK)
-    axes.set(xlim=(0, 108), ylim=(-0.03 * max(top, 2 * level), max(top, 2 * level)))
+    late = {policy: float(result.late_pct.mean()) for policy, result in study.calm.items()}
+    hours = {policy: float(result.gpu_hours.mean()) for policy, result in study.calm.items()}
+    top = max(1.35 * max(late.values()), 2 * level)
+    right = max(108.0, 1.15 * 100 * max(hours.values()) / float(static))
+    axes.set(xlim=(0, right), ylim=(-0.03 * top, top))
+    lifts = _lift_labels(late, _PLOT_SHARE * page.slot.height_px / (1.03 * top))
+    for policy, lift in lifts.items():
+        _mark(axes, study.calm[policy], policy, float(static), lift, page)
+    # left of the curves there is room, as low as the labels stand
+    near = max(late[policy] for policy in _LEFT) + top / 4
+    reached = [
+        float(result.gpu_hours.mean())
+        for policy in _LEFT
+        for result in (study.calm[policy], *study.frontier[policy])
+        if float(result.late_pct.mean()) < near
+    ]
+    edge = 100 * min(reached) / float(static)
+    for policy in _LEFT:
+        _name_mark(axes, policy, edge, late[policy], (-16, lifts[policy]), page)
     name_axes(axes, page.label("x"), page.label("y"))
     return svg_text(figure, page.key, page.title, page.alt)
+
+
+def _lift_labels(late: dict[str, float], px_per_point: float) -> dict[str, float]:
+    """Return how far each label stands above its mark: two of them share the left side."""
+    heights = [late[policy] * px_per_point for policy in _LEFT]
+    placed = spread(heights, [24] * len(_LEFT), 0, np.inf)
+    moved = {p: new - old - 6 for p, old, new in zip(_LEFT, heights, placed, strict=True)}
+    return {"static": 18.0, "reactive": -4.0, **moved}
 
 
 def _draw_knob(axes: Axes, policy: str, results: tuple[ScalingResult, ...], static: float) -> None:
@@ -76,7 +103,9 @@ def _draw_knob(axes: Axes, policy: str, results: tuple[ScalingResult, ...], stat
     )
 
 
-def _mark(axes: Axes, result: ScalingResult, policy: str, static: float, page: Captioned) -> None:
+def _mark(
+    axes: Axes, result: ScalingResult, policy: str, static: float, lift: float, page: Captioned
+) -> None:
     look = LOOK[policy]
     late = interval_of(result.late_pct)
     share = 100 * float(result.gpu_hours.mean()) / static
@@ -84,17 +113,26 @@ def _mark(axes: Axes, result: ScalingResult, policy: str, static: float, page: C
         share, late.mean, yerr=late.half_width, color=look["color"], marker=look["marker"],
         markersize=11, markeredgecolor=INK, capsize=4, zorder=5,
     )  # fmt: skip
-    # left of the knee there is nothing; right of it the other curves pass
-    right = policy == "reactive"
-    gap = 0 if policy == "static" else -16
-    lift = {"static": 18, "hybrid": -6, "predictive": -6, "reactive": -4}[policy]
+    if policy not in _LEFT:
+        gap = 16 if policy == "reactive" else 0
+        _name_mark(axes, policy, share, late.mean, (gap, lift), page)
+
+
+def _name_mark(
+    axes: Axes,
+    policy: str,
+    share: float,
+    late: float,
+    moved_px: tuple[float, float],
+    page: Captioned,
+) -> None:
     axes.annotate(
-        f"{page.label(policy)}  {late.mean:.1f}%",
-        (share, late.mean),
-        (16 if right else gap, lift),
+        f"{page.label(policy)}  {late:.1f}%",
+        (share, late),
+        moved_px,
         textcoords="offset points",
-        ha="left" if right else "right",
-        color=text_colour(str(look["color"])),
+        ha="left" if moved_px[0] > 0 else "right",
+        color=text_colour(str(LOOK[policy]["color"])),
         fontweight=700 if policy == "predictive" else 400,
     )
 
@@ -118,7 +156,7 @@ def draw_day(study: Elasticity, page: Captioned) -> str:
         top = max(top, float(ready.max()))
     ends.append(LineEnd(24, float(offered[-1]), page.label("load"), MEASURED))
     axes.set(xlim=(0, 24), ylim=(0, 1.08 * top), xticks=range(0, 25, 4))
-    name_axes(axes, page.label("hour"), page.label("replicas"))
+    name_axes(axes, page.label(f"hour_{study.calm_demand.basis}"), page.label("replicas"))
     label_line_ends(axes, ends)
     return svg_text(figure, f"{page.key}-day", page.title, page.alt)
 

@@ -11,7 +11,7 @@ from gpudeck.models.resilience.autoscaling.scaling import DAY_MIN, predict
 from gpudeck.models.resilience.autoscaling.study import Elasticity
 from gpudeck.models.resilience.forecast import METHODS
 
-LEADS_MIN = (1, 5, 15, 30, 60, 120)
+LEADS_MIN = (1, 5, 15, 60, 120)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

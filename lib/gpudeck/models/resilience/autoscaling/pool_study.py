@@ -11,7 +11,7 @@ from gpudeck.models.resilience.autoscaling.scaling import simulate_scaling
 from gpudeck.models.resilience.autoscaling.study import Elasticity
 from gpudeck.models.resilience.warm_pool import cold_start_probability
 
-POOLS = (0, 1, 2, 4, 6, 8, 12, 16, 24)
+POOLS = (0, 1, 2, 4, 8, 12, 16, 24)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,8 +25,9 @@ def report_elasticity(study: Elasticity) -> tuple[Fact, ...]:
     tuple of Fact
         For each policy `late_<policy>` and `stress_<policy>` (% of requests), `hours_<policy>`,
         `actions_<policy>` (a day); `share` and `share_reactive` (% of static's GPU-hours); `level`,
-        at which `saved` compares reactive and predictive GPU-hours, 0 where they never meet it;
-        settings; where the day's profile comes from.
+        the objective; `ratio`, predictive over reactive GPU-hours (%) when both are tuned to
+        `compared` late, the objective or what both reach next to it; settings; where the day's
+        profile comes from.
     """
     by = function_name(study_elasticity)
     days = study.calm_demand.rate_per_s.shape[1] / 1440 - study.history_days
@@ -54,13 +55,20 @@ def report_elasticity(study: Elasticity) -> tuple[Fact, ...]:
 
 def _compare(study: Elasticity) -> tuple[Fact, ...]:
     by, level = function_name(hours_at), study.service.late_pct
-    hours = [hours_at(study.frontier[policy], level) for policy in ("reactive", "predictive")]
-    saved = np.zeros(2)
-    if hours[0] is not None and hours[1] is not None:
-        saved = 100 * (1 - hours[1] / hours[0])
+    reactive, predictive = (study.frontier[policy] for policy in ("reactive", "predictive"))
+    late = [np.array([r.late_pct for r in results]) for results in (reactive, predictive)]
+    # what every run of both policies reaches with some setting of its knob
+    low = max(float(rows.min(axis=0).max()) for rows in late)
+    high = min(float(rows.max(axis=0).min()) for rows in late)
+    compared = float(np.clip(level, low, max(low, high)))
+    before, after = hours_at(reactive, compared), hours_at(predictive, compared)
+    if before is None or after is None:
+        # no common level: the settings of the scenario, as they are
+        before, after = study.calm["reactive"].gpu_hours, study.calm["predictive"].gpu_hours
     return (
         Fact("level", level, "%", "scenario", MODEL, by, decimals=0),
-        mean_fact("saved", saved, "%", MODEL, by, decimals=0),
+        Fact("compared", compared, "%", "simulated", MODEL, by, decimals=0),
+        mean_fact("ratio", 100 * after / before, "%", MODEL, by, decimals=0),
     )
 
 
