@@ -10,7 +10,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from gpudeck.deck import notebook as nb_tools
 from gpudeck.deck.export import POLICY, export_html
 
-LIMIT_BYTES = 6_000_000  # some 120 slides with their pictures, and 1.5 MB of fonts
+LIMIT_BYTES = 8_000_000  # some 190 slides with their pictures, and 1.5 MB of fonts
 
 
 @pytest.fixture(scope="module", params=["zh", "en"])

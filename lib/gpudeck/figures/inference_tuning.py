@@ -39,7 +39,7 @@ from gpudeck.units import format_quantity
 PROMPT = SERIES[2].colour
 EXTERNAL = SERIES[2].colour
 BATCHES_SHOWN = 4
-POINTS_SHOWN = 300
+POINTS_SHOWN = 120
 
 
 def draw_stall(trace: StallTrace, page: Captioned) -> str:
