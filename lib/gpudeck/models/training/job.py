@@ -58,7 +58,8 @@ class Software:
     each. `hierarchical`: data-parallel collectives first use the links inside a node, so that each
     network port carries a share; without it each rank sends the whole on its own port.
     `overlap` is the part of a collective that may run beside computation, at most as long as the
-    computation that it can hide behind; `overlap_tensor` is that of tensor-parallel collectives,
+    computation that it can hide behind, which for tokens on their way to experts is another
+    microbatch's; `overlap_tensor` is that of tensor-parallel collectives,
     which hide behind the weight gradients only. `fused_attention` never writes the scores to memory
     and leaves out the masked half.
     """

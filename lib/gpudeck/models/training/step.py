@@ -131,8 +131,10 @@ def _microbatch_parts(
     )
     handed = 2 * layouts.interleave * stage_message_s(job, layouts, net)
     covered = count * layer.forward_s
-    # a microbatch's tokens travel to their experts while another one computes
-    others = np.where(layouts.microbatches(job) > 1, layer.forward_s + layer.backward_s, 0.0)
+    # a microbatch's tokens travel to their experts while another one computes, as long as that does
+    # not already hide tensor-parallel messages
+    free_s = full_s - (messages.tensor_s - backward)
+    others = np.where(layouts.microbatches(job) > 1, free_s, 0.0)
     sent = (tensor_runs(layouts) + 1) * messages.expert_s
     sent = sent - hidden_s(sent, software.overlap, others)
     return {
