@@ -128,7 +128,7 @@ def _name_rung(axes: Axes, row: int, rung: Technique, page: Captioned) -> None:
     """Write technique and layout left of the bar."""
     degrees = str(rung.layout).partition(" · ")[0]
     zero = f" · Z{rung.layout.zero}" if rung.layout.zero else ""
-    words = page.label(rung.name).format(rung.job.precision.upper())
+    words = page.label(rung.name).format(rung.job.precision_title)
     lines: tuple[tuple[str, int, dict[str, Any]], ...] = (
         (words, 11, {"fontsize": 19, "fontweight": 700, "color": INK}),
         (degrees + zero, -12, {"fontsize": 16, "color": MUTED}),

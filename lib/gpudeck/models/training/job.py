@@ -45,6 +45,12 @@ class Job:
         return self.sequence_tokens * self.batch_sequences
 
     @property
+    def precision_title(self) -> str:
+        """The precision as it is written: FP16 for `bf16` on a GPU older than bfloat16."""
+        old = self.precision == "bf16" and self.gpu.bf16_tflops is None
+        return "FP16" if old else self.precision.upper()
+
+    @property
     def peak_flop_s(self) -> float:
         """Dense peak of one GPU at the job's precision."""
         return peak_flop_s(self.gpu, self.precision)

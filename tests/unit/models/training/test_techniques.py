@@ -100,6 +100,8 @@ def test_the_ladder_begins_in_32_bits_where_there_is_no_tf32(job, ring, gpu):
     ladder = climb_techniques(replace(job, gpu=find_gpu(gpu)), ring)
     assert ladder[0].job.precision == "fp32"
     assert ladder[-1].job.precision == "bf16"
+    facts = {fact.key: fact.value for fact in report_techniques(ladder, "s")}
+    assert facts["precision"] == {"V100-32G-SXM": "FP16", "MI355X": "BF16"}[gpu]
 
 
 def test_a_job_that_fits_only_with_zero_begins_with_as_much_as_it_takes(job, ring):
