@@ -128,7 +128,7 @@ def _name_rung(axes: Axes, row: int, rung: Technique, page: Captioned) -> None:
     """Write technique and layout left of the bar."""
     degrees = str(rung.layout).partition(" · ")[0]
     zero = f" · Z{rung.layout.zero}" if rung.layout.zero else ""
-    words = page.label(rung.name).format(rung.job.precision.upper())
+    words = page.label(rung.name).format(rung.job.precision_title)
     lines: tuple[tuple[str, int, dict[str, Any]], ...] = (
         (words, 11, {"fontsize": 19, "fontweight": 700, "color": INK}),
         (degrees + zero, -12, {"fontsize": 16, "color": MUTED}),
@@ -264,7 +264,7 @@ def _mark_layout(axes: Axes, study: LayoutStudy, name: str, place: int, page: Ca
     # the usual layout stands among others: its name goes to the emptier corner
     far, right = name == "usual", spot[0] > axes.get_xlim()[1] / 2
     corner = (0.995, 0.56) if right else (0.012, 0.93)
-    where = corner if far else (16, 34 if name == "best" else 4)
+    where = corner if far else (16, 34 if name == "best" else 20)
     tie = {**_TIE, "color": INK, "shrinkB": 9, "relpos": (0.5, int(right))}
     axes.annotate(
         f"{page.label(name)}  {spot[1]:.0f}%\n{degrees}", spot, where,

@@ -167,21 +167,37 @@ def data_messages(job: Job, layouts: Layouts, software: Software, net: Collectiv
         several = (group > 1) & (parameters > 0)
         if not several.any():
             continue
-        near = local_ranks(job, step, group) if software.hierarchical else np.ones_like(group)
-        size = states.gradient * parameters
-        whole = layouts.zero == 0
-        reduced, gathered = np.zeros(len(layouts)), np.zeros(len(layouts))
-        if whole.any():
-            reduced = np.where(whole, net.all_reduce_s(size, group, near), reduced)
-        if not whole.all():
-            reduced = np.where(whole, reduced, net.reduce_scatter_s(size, group, near))
-            gathered = net.all_gather_s(states.weight * parameters, group, near)
+        sizes = states.gradient * parameters, states.weight * parameters
+        reduced, gathered = _data_s(net, layouts, sizes, group, np.ones_like(group))
+        near = local_ranks(job, step, group)
+        if software.hierarchical and (near > 1).any():
+            inside = _data_s(net, layouts, sizes, group, near)
+            # where the links inside a node are no faster than its ports, the flat one is taken
+            reduced, gathered = np.minimum(reduced, inside[0]), np.minimum(gathered, inside[1])
         gradient = gradient + np.where(several, reduced, 0.0)
         weight = weight + np.where(several, gathered, 0.0)
     each = (layouts.zero >= 2) | (not software.accumulate)
     reductions = np.where(each, rounds, 1)
     gatherings = np.select([layouts.zero == 0, layouts.zero == 3], [0, 2 * rounds], 1)
     return DataMessages(gradient, reductions, weight, gatherings)
+
+
+def _data_s(
+    net: Collectives,
+    layouts: Layouts,
+    sizes: tuple[NDArray[np.float64], NDArray[np.float64]],
+    group: NDArray[np.int64],
+    near: NDArray[np.int64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the seconds of reducing the gradients and of gathering the weights once."""
+    whole = layouts.zero == 0
+    reduced, gathered = np.zeros(len(layouts)), np.zeros(len(layouts))
+    if whole.any():
+        reduced = np.where(whole, net.all_reduce_s(sizes[0], group, near), reduced)
+    if not whole.all():
+        reduced = np.where(whole, reduced, net.reduce_scatter_s(sizes[0], group, near))
+        gathered = net.all_gather_s(sizes[1], group, near)
+    return reduced, gathered
 
 
 def tensor_runs(layouts: Layouts) -> NDArray[np.float64]:

@@ -45,6 +45,12 @@ class Job:
         return self.sequence_tokens * self.batch_sequences
 
     @property
+    def precision_title(self) -> str:
+        """The precision as it is written: FP16 for `bf16` on a GPU older than bfloat16."""
+        old = self.precision == "bf16" and self.gpu.bf16_tflops is None
+        return "FP16" if old else self.precision.upper()
+
+    @property
     def peak_flop_s(self) -> float:
         """Dense peak of one GPU at the job's precision."""
         return peak_flop_s(self.gpu, self.precision)
@@ -58,7 +64,8 @@ class Software:
     each. `hierarchical`: data-parallel collectives first use the links inside a node, so that each
     network port carries a share; without it each rank sends the whole on its own port.
     `overlap` is the part of a collective that may run beside computation, at most as long as the
-    computation that it can hide behind; `overlap_tensor` is that of tensor-parallel collectives,
+    computation that it can hide behind, which for tokens on their way to experts is another
+    microbatch's; `overlap_tensor` is that of tensor-parallel collectives,
     which hide behind the weight gradients only. `fused_attention` never writes the scores to memory
     and leaves out the masked half.
     """

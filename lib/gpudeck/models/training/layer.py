@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +85,14 @@ def matrix_rate(job: Job) -> float:
     return job.peak_flop_s * achieved_share(job.gpu, job.precision) * SUSTAINED_SHARE
 
 
+def wide_job(job: Job) -> Job:
+    """Return the job as attention and the output head compute it: in 16 bits where it is in 8.
+
+    Source: DeepSeek-V3 Technical Report, 2024, section 3.3.1.
+    """
+    return replace(job, precision="bf16") if job.precision == "fp8" else job
+
+
 def product_s(product: Product, tokens: NDArray[np.float64], job: Job) -> NDArray[np.float64]:
     """Return the seconds of a product by tokens, shape (n,): FLOP over rate, plus bytes over it.
 
@@ -139,7 +147,8 @@ def head_time(job: Job, layouts: Layouts) -> LayerTime:
     # the loss reads the logits in 4 bytes about four times
     element = 16.0 * tokens * width / byte_rate(job)
     none = np.zeros(len(layouts))
-    return LayerTime(product_s(Product(hidden, width), tokens, job), none, none, element)
+    matrix = product_s(Product(hidden, width), tokens, wide_job(job))
+    return LayerTime(matrix, none, none, element)
 
 
 def _attention(
@@ -150,11 +159,12 @@ def _attention(
     query, _ = attention_widths(model)
     values = model.heads * model.head_dim
     flop = 2.0 * tokens * s * (query + values) / layouts.tensor
+    rate = matrix_rate(wide_job(job))
     if software.fused_attention:
-        forward = flop / 2 / (matrix_rate(job) * FUSED_SHARE)
+        forward = flop / 2 / (rate * FUSED_SHARE)
         return np.asarray(forward), np.asarray(BACKWARD_FUSED * forward)
     half = state_bytes(job.precision).activation / 2
     # scores written, read and written by softmax, and by dropout with its mask, and read
     moved = (8 + 5 * has_dropout(model)) * half * tokens * s * model.heads / layouts.tensor
-    forward = flop / matrix_rate(job) + moved / byte_rate(job)
+    forward = flop / rate + moved / byte_rate(job)
     return np.asarray(forward), np.asarray(2 * forward)

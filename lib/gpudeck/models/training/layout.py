@@ -179,7 +179,9 @@ def _check_model(model: LanguageModel, layout: Layout) -> None:
         raise InputError(msg)
     if layout.interleave > 1 and layout.pipeline == 1:
         _refuse("interleave", layout.interleave, "1 where there is one pipeline stage")
-    if layout.expert > 1 and (not model.experts or model.experts % layout.expert):
+    if layout.expert > 1 and not model.experts:
+        _refuse("expert", layout.expert, f"1 for {model.id}, which has no experts")
+    if layout.expert > 1 and model.experts % layout.expert:
         _refuse("expert", layout.expert, f"divisors of the {model.experts} experts of {model.id}")
     if layout.data % layout.expert:
         _refuse("expert", layout.expert, f"divisors of the data-parallel degree {layout.data}")

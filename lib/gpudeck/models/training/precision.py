@@ -26,7 +26,8 @@ class StateBytes:
 
 
 # Adam keeps two moments in 4 bytes; beside 16-bit weights also a copy of the weights in 4 bytes.
-# With fp8 only the factors of matrix products are in 8 bits: what is stored stays as with bf16.
+# With fp8 only the factors of the layers' matrix products are in 8 bits: what is stored, attention
+# and the output head stay as with bf16.
 STATES: Mapping[str, StateBytes] = MappingProxyType(
     {
         "fp32": StateBytes(4, 4, 8, 4),

@@ -59,8 +59,8 @@ def report_techniques(ladder: Sequence[Technique], scenario_id: str) -> tuple[Fa
         ("gpu", end.job.gpu.id, "text"),
         ("gpus", end.job.gpus, "GPU"),
         ("batch", end.job.tokens, "token"),
-        ("precision", end.job.precision.upper(), "text"),
-        ("precision_before", first.job.precision.upper(), "text"),
+        ("precision", end.job.precision_title, "text"),
+        ("precision_before", first.job.precision_title, "text"),
     )
     facts += [Fact(key, value, unit, "scenario", scenario_id, by) for key, value, unit in named]
     facts.append(Fact("layout_before", str(first.layout), "text", "computed", MODEL, by))

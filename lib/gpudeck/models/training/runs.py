@@ -37,12 +37,13 @@ class Choice(NamedTuple):
     sequence_parallel: bool
 
 
-# Llama 3 shards optimiser states, and needs no recompute at 8K tokens
+# Llama 3 shards optimiser states and gradients, but not weights (section 3.3.2), and needs no
+# recompute at 8K tokens
 CHOICES = {
     "megatron": Choice(0, "full", sequence_parallel=False),
     "full": Choice(0, "full", sequence_parallel=False),
     "selective": Choice(0, "selective", sequence_parallel=True),
-    "llama3": Choice(1, "none", sequence_parallel=True),
+    "llama3": Choice(2, "none", sequence_parallel=True),
 }
 
 

@@ -124,7 +124,10 @@ def _degrees(job: Job) -> list[tuple[int, int, int, int, int]]:
     tensors = _divisors(np.gcd(job.model.heads, job.gpus_per_node))
     stages = [p for p in range(1, job.model.layers + 1) if job.gpus % p == 0]
     stages = [p for p in stages if divides_layers(job.model.layers, p, 1)]
-    contexts = [c for c in CONTEXTS if c == 1 or job.sequence_tokens // c >= CONTEXT_TOKENS]
+    s = job.sequence_tokens
+    contexts = [
+        c for c in CONTEXTS if c == 1 or (s // c >= CONTEXT_TOKENS and s % (2 * c) == 0)
+    ]  # fmt: skip
     experts = _divisors(job.model.experts) if job.model.experts else [1]
     found = []
     for t, p, c in product(tensors, stages, contexts):

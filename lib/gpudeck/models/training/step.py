@@ -15,6 +15,7 @@ from gpudeck.models.training.communication import (
     stage_message_s,
     tensor_runs,
 )
+from gpudeck.models.training.flops import attention_flop
 from gpudeck.models.training.job import Job, Software, model_flop
 from gpudeck.models.training.layer import LayerTime, byte_rate, head_time, layer_time
 from gpudeck.models.training.layout import Layout, Layouts, check_layout, stage_layers
@@ -130,13 +131,19 @@ def _microbatch_parts(
     )
     handed = 2 * layouts.interleave * stage_message_s(job, layouts, net)
     covered = count * layer.forward_s
+    # a microbatch's tokens travel to their experts while another one computes, as long as that does
+    # not already hide tensor-parallel messages
+    free_s = full_s - (messages.tensor_s - backward)
+    others = np.where(layouts.microbatches(job) > 1, free_s, 0.0)
+    sent = (tensor_runs(layouts) + 1) * messages.expert_s
+    sent = sent - hidden_s(sent, software.overlap, others)
     return {
         "compute": count * (3 * layer.matrix_s + attention) + ends * 3 * head.matrix_s,
         "element": 3 * (count * layer.element_s + ends * head.element_s),
         "recompute": count * _recompute_s(layer, layouts, software),
         "tensor": count * (tensor_runs(layouts) * messages.tensor_s + backward),
         "context": count * 2 * messages.context_s,
-        "expert": count * (tensor_runs(layouts) + 1) * messages.expert_s,
+        "expert": count * sent,
         "pipeline": handed - hidden_s(handed, software.overlap, covered),
     }
 
@@ -153,8 +160,7 @@ def _recomputed_share(job: Job, layouts: Layouts, software: Software) -> NDArray
     if software.fused_attention:
         core = 0.0
     else:
-        width = 4.0 * model.layers * s * model.heads * model.head_dim
-        core = width * job.tokens / model_flop(job, software)
+        core = attention_flop(model, s, causal=False) * job.tokens / model_flop(job, software)
     head = 6.0 * model.vocabulary * model.hidden * job.tokens / model_flop(job, software)
     return np.choose(layouts.recompute, [0.0, core, (1 - head) / 3])
 

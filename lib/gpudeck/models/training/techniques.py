@@ -9,9 +9,10 @@ import numpy as np
 
 from gpudeck.models.training.communication import Collectives
 from gpudeck.models.training.job import Job, Software
-from gpudeck.models.training.layout import Layout
+from gpudeck.models.training.layout import ZERO_STAGES, Layout
+from gpudeck.models.training.memory import estimate_memory, usable_bytes
 from gpudeck.models.training.precision import peak_flop_s
-from gpudeck.models.training.search import search_layouts, take_steps
+from gpudeck.models.training.search import list_layouts, search_layouts, take_steps
 from gpudeck.models.training.step import Steps
 from gpudeck.models.training.utilisation import utilisation_pct
 
@@ -56,7 +57,8 @@ def climb_techniques(job: Job, net: Collectives) -> tuple[Technique, ...]:
 
     Mixed precision, gradient accumulation, ZeRO (with which activations may stay in memory),
     hierarchical collectives, overlap. As each only adds to what may be chosen, no step is slower
-    than the one before. The microbatch is one sequence until ZeRO.
+    than the one before. The microbatch is one sequence until ZeRO. Where
+    nothing fits with every state on every rank, the first row has as much of ZeRO as it takes.
 
     Parameters
     ----------
@@ -70,10 +72,9 @@ def climb_techniques(job: Job, net: Collectives) -> tuple[Technique, ...]:
     InputError
         Nothing fits: by how much, and for what.
     """
-    first = replace(job, precision="fp32" if job.precision == "fp32" else "tf32")
-    if first.gpu.tf32_tflops is None:
-        first = replace(job, precision="fp32")
-    narrow: dict[str, Sequence[int]] = {"zero": (0,), "microbatches": (1,)}
+    plain = job.precision == "fp32" or job.gpu.tf32_tflops is None
+    first = replace(job, precision="fp32" if plain else "tf32")
+    narrow: dict[str, Sequence[int]] = {"zero": _first_stages(first), "microbatches": (1,)}
     summed = replace(NAIVE, accumulate=True)
     near = replace(summed, hierarchical=True)
     every: dict[str, Sequence[int]] = {}
@@ -84,6 +85,16 @@ def climb_techniques(job: Job, net: Collectives) -> tuple[Technique, ...]:
     return tuple(
         _technique(name, job, net, *choice) for name, choice in zip(NAMES, plan, strict=True)
     )
+
+
+def _first_stages(job: Job) -> Sequence[int]:
+    """Return the stages of ZeRO to begin with: none, or the lowest with which something fits."""
+    for stage in ZERO_STAGES[:-1]:
+        layouts = list_layouts(job, zero=(stage,), microbatches=(1,))
+        memory = estimate_memory(job, layouts, NAIVE)
+        if (memory.total <= usable_bytes(job)).any():
+            return ZERO_STAGES[: stage + 1]
+    return ZERO_STAGES
 
 
 def _technique(

@@ -19,7 +19,7 @@ from gpudeck.workload.model import find_model
         (Layout(tensor=0, data=64), r"tensor is 0; allowed are whole numbers from 1"),
         (Layout(tensor=8.0, data=8), r"tensor is 8\.0; allowed are whole numbers"),
         (Layout(data=64, interleave=2), r"interleave is 2; allowed are 1 where"),
-        (Layout(data=64, expert=2), r"expert is 2; allowed are divisors of the 0 experts"),
+        (Layout(data=64, expert=2), r"expert is 2; allowed are 1 for llama-3-8b"),
         (Layout(data=64, zero=4), r"zero is 4"),
         (Layout(data=64, recompute="some"), r"recompute is 'some'; allowed are none"),
         (Layout(pipeline=4, data=16, interleave=2, microbatch=4), r"2 microbatches; allowed"),

@@ -11,7 +11,7 @@ from gpudeck.errors import InputError
 from gpudeck.models.training import Layout, Layouts, Software, estimate_steps, search_layouts
 from gpudeck.models.training.communication import data_messages, hidden_s, local_ranks
 from gpudeck.models.training.job import model_flop
-from gpudeck.models.training.layer import layer_time
+from gpudeck.models.training.layer import head_time, layer_time
 from gpudeck.models.training.layout import check_layout
 from gpudeck.models.training.memory import usable_bytes
 from gpudeck.models.training.pipeline import bubble_ratio
@@ -170,3 +170,33 @@ def test_experts_spread_over_ranks(moe_job, ring):
 def test_utilisation_asks_for_numbers_above_zero(values):
     with pytest.raises(InputError, match="above 0"):
         utilisation_pct(*values)
+
+
+def test_a_sequence_is_listed_only_where_its_context_degree_divides_it(job):
+    odd = list_layouts(replace(job, sequence_tokens=131_071))
+    assert set(odd.context.tolist()) == {1}
+    assert max(list_layouts(replace(job, sequence_tokens=131_072)).context) == 16
+
+
+def test_fp8_leaves_attention_and_head_in_16_bits(job):
+    layouts, software = Layouts.of(Layout(data=64)), Software()
+    wide, narrow = (replace(job, precision=name) for name in ("bf16", "fp8"))
+    one, two = layer_time(wide, layouts, software), layer_time(narrow, layouts, software)
+    assert two.attention_s == pytest.approx(one.attention_s)
+    assert two.matrix_s < one.matrix_s
+    assert head_time(narrow, layouts).matrix_s == pytest.approx(head_time(wide, layouts).matrix_s)
+
+
+def test_tokens_travel_to_experts_beside_another_microbatch(moe_job, ring):
+    layout = Layout(data=64, expert=64, zero=1)
+    layouts, waiting = Layouts.of(layout), Software(overlap=0.0)
+    alone = replace(moe_job, batch_sequences=64)
+    seconds = {
+        (job.batch_sequences, software.overlap): estimate_steps(job, layouts, ring, software)
+        .parts["expert"]
+        .item()
+        for job in (moe_job, alone)
+        for software in (waiting, Software())
+    }
+    assert seconds[256, 0.9] < seconds[256, 0.0]
+    assert seconds[64, 0.9] == seconds[64, 0.0] > 0

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gpudeck.hardware.gpu import find_gpu
 from gpudeck.models.training import Layout, Software
 from gpudeck.models.training.grid import start_degrees, step_grid
 from gpudeck.models.training.printed import (
@@ -92,3 +93,23 @@ def test_each_contradiction_is_larger_than_rounding():
     assert len(found) == 5
     for one in found:
         assert abs(one.printed - one.follows) > 10 ** (1 - one.decimals)
+
+
+@pytest.mark.parametrize("gpu", ["V100-32G-SXM", "MI355X"])
+def test_the_ladder_begins_in_32_bits_where_there_is_no_tf32(job, ring, gpu):
+    ladder = climb_techniques(replace(job, gpu=find_gpu(gpu)), ring)
+    assert ladder[0].job.precision == "fp32"
+    assert ladder[-1].job.precision == "bf16"
+    facts = {fact.key: fact.value for fact in report_techniques(ladder, "s")}
+    assert facts["precision"] == {"V100-32G-SXM": "FP16", "MI355X": "BF16"}[gpu]
+
+
+def test_a_job_that_fits_only_with_zero_begins_with_as_much_as_it_takes(job, ring):
+    ladder = climb_techniques(replace(job, gpus=7, gpus_per_node=7, batch_sequences=7), ring)
+    assert ladder[0].layout.zero > 0
+    assert (np.diff([rung.step_s for rung in ladder]) <= 1e-12).all()
+
+
+def test_hierarchy_costs_nothing_where_links_in_a_node_are_slow(job, ring):
+    ladder = climb_techniques(job, replace(ring, near=ring.far / 20))
+    assert (np.diff([rung.step_s for rung in ladder]) <= 1e-12).all()
