@@ -21,6 +21,8 @@ from gpudeck.scenario.schema import Autoscaling
 from gpudeck.tables import read_table
 
 MODEL = "model:autoscaling"
+# the month of the public offers that the default scenario follows
+_PRICED = "2026-03"
 
 
 def report_elasticity(study: Elasticity) -> tuple[Fact, ...]:
@@ -172,10 +174,14 @@ def report_clouds(mix: CloudMix, section: Autoscaling, study: Elasticity) -> tup
 def _list_prices() -> tuple[Fact, ...]:
     """Return the public offers that the default scenario's specialist is taken from."""
     table, by = read_table("prices"), function_name(read_table)
-    rows = {kind: table.row("H100-SXM", f"specialist_{kind}@2026-03") for kind in KINDS}
-    return tuple(
-        Fact(f"list_{kind}", row.number, row.unit, row.kind, row.sources[0], by, decimals=2)
-        for kind, row in rows.items()
+    rows = {kind: table.row("H100-SXM", f"specialist_{kind}@{_PRICED}") for kind in KINDS}
+    row = rows["on_demand"]
+    return (
+        Fact("priced", _PRICED, "text", row.kind, row.sources[0], by),
+        *(
+            Fact(f"list_{kind}", row.number, row.unit, row.kind, row.sources[0], by, decimals=2)
+            for kind, row in rows.items()
+        ),
     )
 
 
