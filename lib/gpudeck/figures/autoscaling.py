@@ -15,6 +15,7 @@ from gpudeck.figures.style import (
     INK,
     MEASURED,
     MUTED,
+    PAPER,
     SERIES,
     USEFUL,
     WAITING,
@@ -29,7 +30,15 @@ from gpudeck.figures.style import (
     tint,
 )
 from gpudeck.interval import band_of, interval_of
-from gpudeck.models.resilience.autoscaling import Accuracy, Elasticity, PoolStudy, ScalingResult
+from gpudeck.models.resilience.autoscaling import (
+    COMPARED,
+    Accuracy,
+    Elasticity,
+    PoolStudy,
+    ScalingResult,
+    common_level,
+    hours_at,
+)
 from gpudeck.models.resilience.cloud_mix import CloudMix
 from gpudeck.units import format_number
 
@@ -47,13 +56,13 @@ _CLOUD_HATCH = ("", "//", "..", "xx")
 
 
 def draw_frontier(study: Elasticity, page: Captioned) -> str:
-    """Draw late requests over GPU-hours: one line a policy along its knob, static as a point."""
+    """Draw late requests over GPU-hours: one line a policy along its knob, a mark as it is set."""
     figure = new_figure(page.slot.width_px, page.slot.height_px)
     axes = figure.subplots()
     static = study.calm["static"].gpu_hours.mean()
     for policy, results in study.frontier.items():
         _draw_knob(axes, policy, results, float(static))
-    level = study.service.late_pct
+    level = common_level(study, COMPARED)
     axes.axhline(level, color=MUTED, linewidth=1.5, linestyle=(0, (2, 3)))
     axes.annotate(
         page.label("level"), (1, level), (0, 5), xycoords=axes.get_yaxis_transform(),
@@ -78,8 +87,24 @@ def draw_frontier(study: Elasticity, page: Captioned) -> str:
     edge = 100 * min(reached) / float(static)
     for policy in _LEFT:
         _name_mark(axes, policy, edge, late[policy], (-16, lifts[policy]), page)
+    _mark_crossings(axes, study, level, float(static))
     name_axes(axes, page.label("x"), page.label("y"))
     return svg_text(figure, page.key, page.title, page.alt)
+
+
+def _mark_crossings(axes: Axes, study: Elasticity, level: float, static: float) -> None:
+    """Write what each policy costs where it is as late as the others: the ratio to check."""
+    for policy in COMPARED:
+        hours = hours_at(study.frontier[policy], level)
+        if hours is None:
+            continue
+        share, colour = 100 * float(hours.mean()) / static, str(LOOK[policy]["color"])
+        axes.plot(share, level, "o", color=PAPER, markeredgecolor=colour, markersize=8, zorder=4)
+        side = -1 if policy in _LEFT else 1
+        axes.annotate(
+            f"{share:.0f}", (share, level), (10 * side, 7), textcoords="offset points",
+            ha="left" if side > 0 else "right", color=text_colour(colour), fontweight=700,
+        )  # fmt: skip
 
 
 def _lift_labels(late: dict[str, float], px_per_point: float) -> dict[str, float]:
@@ -87,7 +112,7 @@ def _lift_labels(late: dict[str, float], px_per_point: float) -> dict[str, float
     heights = [late[policy] * px_per_point for policy in _LEFT]
     placed = spread(heights, [24] * len(_LEFT), 0, np.inf)
     moved = {p: new - old - 6 for p, old, new in zip(_LEFT, heights, placed, strict=True)}
-    return {"static": 18.0, "reactive": -4.0, **moved}
+    return {"static": -4.0, "reactive": -4.0, **moved}
 
 
 def _draw_knob(axes: Axes, policy: str, results: tuple[ScalingResult, ...], static: float) -> None:
@@ -114,7 +139,8 @@ def _mark(
         markersize=11, markeredgecolor=INK, capsize=4, zorder=5,
     )  # fmt: skip
     if policy not in _LEFT:
-        gap = 16 if policy == "reactive" else 0
+        # static ends its curve: below the curve, left of the mark, there is room
+        gap = 16 if policy == "reactive" else -70
         _name_mark(axes, policy, share, late.mean, (gap, lift), page)
 
 

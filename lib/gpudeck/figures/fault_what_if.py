@@ -19,7 +19,7 @@ from gpudeck.figures.what_if import (
 from gpudeck.models.resilience.fault_grid import FaultGrid
 from gpudeck.units import format_quantity
 
-_START_GPUS, _START_SAVE_S = 16_384, 60.0
+_START_SAVE_S = 60.0
 
 
 def fault_what_if(grid: FaultGrid, page: Captioned) -> WhatIf:
@@ -41,7 +41,8 @@ def fault_what_if(grid: FaultGrid, page: Captioned) -> WhatIf:
         format_quantity(gpus, "GPU", page.lang, decimals=0, scale="plain") for gpus in grid.gpus
     )
     sliders = (
-        Slider("gpus", page.label("gpus"), grid.gpus, sizes, grid.gpus.index(_START_GPUS)),
+        # it opens at the size of which the headline speaks
+        Slider("gpus", page.label("gpus"), grid.gpus, sizes, len(grid.gpus) - 1),
         quantity_slider(
             "storage_s", page.label("save"), grid.storage_s, _START_SAVE_S, "s", page.lang
         ),

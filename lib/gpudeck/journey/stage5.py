@@ -143,10 +143,10 @@ class ResilienceEffect:
         return interval_of(100 * (after / before - 1))
 
     def lost_gpu_hours(self, name: str) -> NDArray[np.float64]:
-        """Return the GPU-hours of each job that were no useful work, shape (jobs,)."""
-        result = self.find(name).result
-        lost_s = result.wall_s - result.times_s[:, 0]
-        return lost_s * self.job.run.gpus / 3600
+        """Return the GPU-hours of each job that were no useful work, idle spares too, (jobs,)."""
+        step, run = self.find(name), self.job.run
+        held = run.gpus + step.protection.spare_nodes * run.gpus_per_node
+        return (step.result.wall_s * held - step.result.times_s[:, 0] * run.gpus) / 3600
 
     def paid_share_pct(self, name: str) -> NDArray[np.float64]:
         """Return useful work over the time of all nodes that are held, spares too, in %."""

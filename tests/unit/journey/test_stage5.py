@@ -61,8 +61,13 @@ def test_lost_hours_are_what_is_not_useful(effect: ResilienceEffect) -> None:
     result = effect.find(AFTER).result
     hours = effect.lost_gpu_hours(AFTER)
     expected = (1 - result.effective) * result.wall_s * effect.job.run.gpus / 3600
-    assert hours == pytest.approx(expected)
     spares, nodes = effect.find(AFTER).protection.spare_nodes, effect.job.run.nodes
+    # the job holds its spares from beginning to end: they are part of the price
+    idle = result.wall_s * spares * effect.job.run.gpus_per_node / 3600
+    assert spares > 0
+    assert hours == pytest.approx(expected + idle)
+    held = result.wall_s * (nodes + spares) * effect.job.run.gpus_per_node / 3600
+    assert 100 * (1 - hours / held) == pytest.approx(effect.paid_share_pct(AFTER))
     paid = effect.effective_pct(AFTER) * nodes / (nodes + spares)
     assert effect.paid_share_pct(AFTER) == pytest.approx(paid)
 

@@ -76,7 +76,9 @@ class CloudMix:
 
     @property
     def saved_pct(self) -> float:
-        """Cost saved against on-demand alone, in %."""
+        """Cost saved against on-demand alone, in %; 0 where that costs nothing."""
+        if not self.all_on_demand_usd:
+            return 0.0
         return 100 * (1 - self.usd / self.all_on_demand_usd)
 
 
@@ -105,6 +107,9 @@ def spot_efficiency(preemptions_per_h: float, stall_s: float, recovery_s: float)
     """
     if not 0 <= preemptions_per_h < np.inf:
         msg = f"preemptions_per_h is {preemptions_per_h}; allowed are finite numbers of 0 or above"
+        raise InputError(msg)
+    if not 0 <= stall_s < np.inf:
+        msg = f"stall_s is {stall_s}; allowed are finite numbers of 0 or above"
         raise InputError(msg)
     if preemptions_per_h == 0:
         return 1.0

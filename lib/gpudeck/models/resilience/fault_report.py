@@ -174,12 +174,13 @@ def report_shares() -> tuple[Fact, ...]:
 
 
 def report_grid(grid: FaultGrid) -> tuple[Fact, ...]:
-    """Return the best efficiency of the largest job with the slowest storage, by mode.
+    """Return the best efficiency of the largest job with a middling storage, by mode.
 
     Returns
     -------
     tuple of Fact
-        `largest` (GPUs), `largest_sync`, `largest_async`, `largest_memory` (%).
+        `largest` (GPUs), `largest_save` (seconds of a write), `largest_sync`, `largest_async`,
+        `largest_memory` (%).
     """
     by, gpus, storage_s = function_name(fault_grid), grid.gpus[-1], grid.storage_s[2]
     names = {"synchronous": "sync", "asynchronous": "async", "memory": "memory"}

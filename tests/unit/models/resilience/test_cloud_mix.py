@@ -66,6 +66,7 @@ def test_a_lack_names_hour_and_gpus():
         ),
         (lambda: mix_clouds([1], [RESERVED], stall_s=0, recovery_s=0), "on_demand"),
         (lambda: mix_clouds([1], [], stall_s=0, recovery_s=0), "lack"),
+        (lambda: spot_efficiency(1, -1, 0), "stall_s"),
         (lambda: spot_efficiency(-1, 0, 0), "preemptions_per_h"),
         (lambda: spot_pays(1.0, 0.0, 0.5), "on_demand_usd"),
         (lambda: spot_pays(1.0, 1.0, 1.5), "share"),
@@ -87,6 +88,12 @@ def test_efficiency_falls_with_the_rate_from_one():
     assert shares[0] == 1
     assert (np.diff(shares) < 0).all()
     assert shares[-1] > 0
+
+
+@pytest.mark.parametrize(("need", "usd"), [([0, 0], 2.0), ([1, 2], 0.0)])
+def test_nothing_is_saved_where_on_demand_costs_nothing(need, usd):
+    mix = mix_clouds(need, [Offer("a", "on_demand", usd)], stall_s=0, recovery_s=0)
+    assert (mix.usd, mix.saved_pct) == (0, 0)
 
 
 def test_pool_is_a_loss_system():

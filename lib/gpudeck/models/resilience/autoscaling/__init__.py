@@ -21,14 +21,17 @@ from gpudeck.models.resilience.autoscaling.scaling import (
 )
 from gpudeck.models.resilience.autoscaling.service import Service
 from gpudeck.models.resilience.autoscaling.study import (
+    COMPARED,
     Demand,
     Elasticity,
+    common_level,
     draw_demand,
     hours_at,
     study_elasticity,
 )
 
 __all__ = [
+    "COMPARED",
     "POLICIES",
     "Accuracy",
     "Demand",
@@ -38,6 +41,7 @@ __all__ = [
     "Rule",
     "ScalingResult",
     "Service",
+    "common_level",
     "desired_replicas",
     "draw_demand",
     "hours_at",

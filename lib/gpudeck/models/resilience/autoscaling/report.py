@@ -9,12 +9,20 @@ from gpudeck.models.resilience.autoscaling.accuracy import Accuracy, measure_acc
 from gpudeck.models.resilience.autoscaling.cloud_study import plan_clouds
 from gpudeck.models.resilience.autoscaling.grid import LeadGrid, lead_grid
 from gpudeck.models.resilience.autoscaling.pool_study import PoolStudy, study_pools
-from gpudeck.models.resilience.autoscaling.study import Elasticity, hours_at, study_elasticity
+from gpudeck.models.resilience.autoscaling.study import (
+    COMPARED,
+    Elasticity,
+    common_level,
+    hours_at,
+    study_elasticity,
+)
 from gpudeck.models.resilience.cloud_mix import KINDS, CloudMix, spot_efficiency
 from gpudeck.scenario.schema import Autoscaling
 from gpudeck.tables import read_table
 
 MODEL = "model:autoscaling"
+# the month of the public offers that the default scenario follows
+_PRICED = "2026-03"
 
 
 def report_elasticity(study: Elasticity) -> tuple[Fact, ...]:
@@ -25,9 +33,9 @@ def report_elasticity(study: Elasticity) -> tuple[Fact, ...]:
     tuple of Fact
         For each policy `late_<policy>` and `stress_<policy>` (% of requests), `hours_<policy>`,
         `actions_<policy>` (a day); `share` and `share_reactive` (% of static's GPU-hours); `level`,
-        the objective; `ratio`, predictive over reactive GPU-hours (%) when both are tuned to
-        `compared` late, the objective or what both reach next to it; settings; where the day's
-        profile comes from.
+        the objective; `ratio` and `ratio_static`, predictive over reactive and static GPU-hours (%)
+        when all are tuned to `compared` late, the objective or what they reach next to it;
+        settings; where the day's profile comes from.
     """
     by = function_name(study_elasticity)
     days = study.calm_demand.rate_per_s.shape[1] / 1440 - study.history_days
@@ -55,20 +63,19 @@ def report_elasticity(study: Elasticity) -> tuple[Fact, ...]:
 
 def _compare(study: Elasticity) -> tuple[Fact, ...]:
     by, level = function_name(hours_at), study.service.late_pct
-    reactive, predictive = (study.frontier[policy] for policy in ("reactive", "predictive"))
-    late = [np.array([r.late_pct for r in results]) for results in (reactive, predictive)]
-    # what every run of both policies reaches with some setting of its knob
-    low = max(float(rows.min(axis=0).max()) for rows in late)
-    high = min(float(rows.max(axis=0).min()) for rows in late)
-    compared = float(np.clip(level, low, max(low, high)))
-    before, after = hours_at(reactive, compared), hours_at(predictive, compared)
-    if before is None or after is None:
-        # no common level: the settings of the scenario, as they are
-        before, after = study.calm["reactive"].gpu_hours, study.calm["predictive"].gpu_hours
+    compared = common_level(study, COMPARED)
+    tuned = [hours_at(study.frontier[policy], compared) for policy in COMPARED]
+    # no common level: the settings of the scenario, as they are
+    hours = [
+        study.calm[policy].gpu_hours if any(h is None for h in tuned) else found
+        for policy, found in zip(COMPARED, tuned, strict=True)
+    ]
+    predictive, reactive, static = (np.asarray(samples) for samples in hours)
     return (
         Fact("level", level, "%", "scenario", MODEL, by, decimals=0),
         Fact("compared", compared, "%", "simulated", MODEL, by, decimals=0),
-        mean_fact("ratio", 100 * after / before, "%", MODEL, by, decimals=0),
+        mean_fact("ratio", 100 * predictive / reactive, "%", MODEL, by, decimals=0),
+        mean_fact("ratio_static", 100 * predictive / static, "%", MODEL, by, decimals=0),
     )
 
 
@@ -167,10 +174,14 @@ def report_clouds(mix: CloudMix, section: Autoscaling, study: Elasticity) -> tup
 def _list_prices() -> tuple[Fact, ...]:
     """Return the public offers that the default scenario's specialist is taken from."""
     table, by = read_table("prices"), function_name(read_table)
-    rows = {kind: table.row("H100-SXM", f"specialist_{kind}@2026-03") for kind in KINDS}
-    return tuple(
-        Fact(f"list_{kind}", row.number, row.unit, row.kind, row.sources[0], by, decimals=2)
-        for kind, row in rows.items()
+    rows = {kind: table.row("H100-SXM", f"specialist_{kind}@{_PRICED}") for kind in KINDS}
+    row = rows["on_demand"]
+    return (
+        Fact("priced", _PRICED, "text", row.kind, row.sources[0], by),
+        *(
+            Fact(f"list_{kind}", row.number, row.unit, row.kind, row.sources[0], by, decimals=2)
+            for kind, row in rows.items()
+        ),
     )
 
 

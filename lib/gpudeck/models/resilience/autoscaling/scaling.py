@@ -43,6 +43,8 @@ class Rule:
         Predictive: how far ahead the forecast looks; a cold start if None.
     method
         Predictive: one of `forecast.METHODS`.
+    peak_pct
+        Static: share of the history's busiest minute that is held, above 0 to 200 %.
     """
 
     target_pct: float = 70.0
@@ -51,6 +53,7 @@ class Rule:
     z: float = 2.0
     lead_s: float | None = None
     method: str = "holt_winters"
+    peak_pct: float = 100.0
 
     def __post_init__(self) -> None:
         lead = 0.0 if self.lead_s is None else self.lead_s
@@ -60,6 +63,7 @@ class Rule:
             ("window_s", self.window_s, 0 <= self.window_s <= 86400, "0 to a day"),
             ("z", self.z, 0 <= self.z <= 20, "0 to 20"),
             ("lead_s", lead, 0 <= lead <= 43200, "0 to half a day"),
+            ("peak_pct", self.peak_pct, 0 < self.peak_pct <= 200, "above 0 to 200"),
         )
         for name, value, right, allowed in ranges:
             if not right:
@@ -169,9 +173,10 @@ def simulate_scaling(
 ) -> ScalingResult:
     """Scale services by one policy, minute by minute; only the minutes after the history count.
 
-    `static` holds what the busiest minute of the history needs. `reactive` is Kubernetes' rule on
-    the rate of the minute before, with tolerance and a stabilisation window. `predictive` holds
-    what forecast + z·σ needs from now until the lead. `hybrid` takes the larger of both.
+    `static` holds what the busiest minute of the history needs, or a share of it. `reactive` is
+    Kubernetes' rule on the rate of the minute before, with tolerance and a stabilisation window.
+    `predictive` holds what forecast + z·σ needs from now until the lead. `hybrid` takes the larger
+    of both.
 
     Parameters
     ----------
@@ -248,12 +253,13 @@ _Plan = Callable[
 def _plan_static(
     counts: NDArray[np.float64],
     service: Service,
-    _rule: Rule,
+    rule: Rule,
     loads: NDArray[np.float64],
     history_days: int,
     _forecast: Forecast | None,
 ) -> NDArray[np.int64]:
-    peak = counts[:, : history_days * DAY_MIN].max(axis=1) * service.service_s
+    busiest = counts[:, : history_days * DAY_MIN].max(axis=1) * service.service_s
+    peak = busiest * rule.peak_pct / 100
     held = kernel.plan(peak[:, None], loads, service.slots, 0)
     return np.broadcast_to(held, counts.shape).copy()
 

@@ -27,7 +27,17 @@ from gpudeck.workload.load_series import read_diurnal_profile, read_load_series
 
 TARGETS_PCT = (40.0, 50.0, 55.0, 60.0, 65.0, 70.0, 75.0)
 MARGINS = (1.0, 1.5, 2.0, 2.5, 3.0)
-KNOBS = {"reactive": TARGETS_PCT, "predictive": MARGINS, "hybrid": MARGINS}
+PEAKS_PCT = (20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 100.0)
+KNOBS = {
+    "static": PEAKS_PCT,
+    "reactive": TARGETS_PCT,
+    "predictive": MARGINS,
+    "hybrid": MARGINS,
+}
+# what the headline compares, each tuned to the same late requests
+COMPARED = ("predictive", "reactive", "static")
+# the field of `Rule` that each policy's knob turns
+_FIELDS = {"static": "peak_pct", "reactive": "target_pct", "predictive": "z", "hybrid": "z"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -206,6 +216,25 @@ def study_elasticity(section: Autoscaling, runs: int, seed: int) -> Elasticity:
     )
 
 
+def common_level(study: Elasticity, policies: tuple[str, ...]) -> float:
+    """Return the late requests at which policies are compared: the objective's share, in %.
+
+    Where not every run of each policy reaches it with some setting of its knob, the nearest that
+    they do.
+
+    Parameters
+    ----------
+    study
+        From `study_elasticity`.
+    policies
+        Names in `Elasticity.frontier`.
+    """
+    late = [np.array([r.late_pct for r in study.frontier[policy]]) for policy in policies]
+    low = max(float(rows.min(axis=0).max()) for rows in late)
+    high = min(float(rows.max(axis=0).min()) for rows in late)
+    return float(np.clip(study.service.late_pct, low, max(low, high)))
+
+
 def hours_at(results: tuple[ScalingResult, ...], late_pct: float) -> NDArray[np.float64] | None:
     """Interpolate each run's GPU-hours where its late requests cross a percentage.
 
@@ -233,4 +262,4 @@ def hours_at(results: tuple[ScalingResult, ...], late_pct: float) -> NDArray[np.
 
 
 def _turn(rule: Rule, policy: str, knob: float) -> Rule:
-    return replace(rule, target_pct=knob) if policy == "reactive" else replace(rule, z=knob)
+    return replace(rule, **{_FIELDS[policy]: knob})  # type: ignore[arg-type]  # numbers all

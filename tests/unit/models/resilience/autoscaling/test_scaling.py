@@ -190,6 +190,7 @@ def test_overload_beyond_the_most_replicas_is_late_and_ends():
         (lambda: Rule(tolerance_pct=100), "tolerance_pct"),
         (lambda: Rule(z=-1), "z is"),
         (lambda: Rule(lead_s=-1), "lead_s"),
+        (lambda: Rule(peak_pct=0), "peak_pct"),
         (lambda: desired_replicas(0, 1, 1), "current"),
         (lambda: desired_replicas(1, 1, 0), "target"),
         (lambda: simulate_scaling([[1.0] * 5], [[1.0] * 5], Service(), "static"), "history"),

@@ -49,6 +49,32 @@ def test_hours_at_a_level_lie_on_the_frontier(study):
     assert hours_at(frontier, 99.9) is None
 
 
+def test_policies_are_compared_where_all_are_as_late(study):
+    level = autoscaling.common_level(study, autoscaling.COMPARED)
+    for policy in autoscaling.COMPARED:
+        late = np.array([result.late_pct for result in study.frontier[policy]])
+        assert late.min(axis=0).max() <= level + 1e-9
+        assert hours_at(study.frontier[policy], level) is not None or level != (
+            study.service.late_pct
+        )
+    ratio = {fact.key: fact.value for fact in autoscaling.report_elasticity(study)}
+    tuned = [hours_at(study.frontier[policy], level) for policy in autoscaling.COMPARED]
+    if all(hours is not None for hours in tuned):
+        predictive, reactive, static = tuned
+        assert ratio["ratio"] == pytest.approx(100 * (predictive / reactive).mean())
+        assert ratio["ratio_static"] == pytest.approx(100 * (predictive / static).mean())
+
+
+def test_static_that_holds_less_is_cheaper_and_later(study):
+    results = study.frontier["static"]
+    hours = np.array([result.gpu_hours for result in results])
+    late = np.array([result.late_pct for result in results])
+    assert (np.diff(hours, axis=0) >= 0).all()
+    assert (np.diff(late, axis=0) <= 1e-9).all()
+    # the last knob is the whole peak, as the policy itself holds it
+    np.testing.assert_array_equal(results[-1].gpu_hours, study.calm["static"].gpu_hours)
+
+
 def test_accuracy_pools_grid_and_clouds(study, section):
     accuracy = autoscaling.measure_accuracy(study, (1, 60))
     # the last value gets worse with the lead
