@@ -163,7 +163,7 @@ def test_memory_is_never_over_committed(engine: Engine, seed: int) -> None:
     assert (run.kv_tokens <= run.kv_capacity_tokens).all()
     assert (run.kv_live_tokens <= run.kv_tokens).all()
     assert (run.kv_live_tokens > 0).all()
-    assert (run.iteration_requests <= run.cap + (engine.adaptive is not None) * 256).all()
+    assert (run.requests <= run.cap + (engine.adaptive is not None) * 256).all()
     if not engine.contiguous:
         assert (run.kv_tokens % 16 == 0).all()
 
@@ -203,8 +203,8 @@ def test_blocks_let_more_run_than_contiguous_memory(seed: int) -> None:
     whole = replace(ENGINES["max"], max_length=640)
     runs = [simulate(table, each, REPLICA) for each in (ENGINES["paged"], whole)]
     paged, contiguous = runs
-    assert contiguous.iteration_requests.max() <= BLOCKS * 16 // 640
-    assert paged.iteration_requests.max() >= contiguous.iteration_requests.max()
+    assert contiguous.requests.max() <= BLOCKS * 16 // 640
+    assert paged.requests.max() >= contiguous.requests.max()
     assert paged.mean_decodes() > contiguous.mean_decodes()
     assert paged.makespan_s < contiguous.makespan_s
 
