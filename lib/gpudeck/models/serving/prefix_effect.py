@@ -29,7 +29,7 @@ TURNS, SYSTEM_SHARE = 3.0, 0.5
 LOAD_SHARES = (0.2, 0.5, 0.85, 1.2)
 # runs at most, each served twice a rate; seconds in which conversations begin, fewer where more
 # than this many would
-MOST_RUNS, DURATION_S, MOST_SESSIONS = 3, 120.0, 600
+MOST_RUNS, DURATION_S, MOST_SESSIONS = 3, 120.0, 800
 # the first part of a run, in which turns that follow are still missing, is not measured
 WARM_UP = 1 / 3
 

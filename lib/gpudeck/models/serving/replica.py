@@ -77,10 +77,6 @@ class Replica:
         if self.kv_precision is None:
             object.__setattr__(self, "kv_precision", default_kv_precision(self.precision))
         bytes_per_value(str(self.kv_precision))
-        share = self.memory_share
-        if isinstance(share, bool) or not isinstance(share, Real) or not 0 < share <= 1:
-            msg = f"memory_share is {share!r}; allowed is above 0, at most 1"
-            raise InputError(msg)
         if self.kv_capacity_tokens < 1:
             raise InputError(self._why_too_small(model))
         if self.step_time is _UNTOLD:
@@ -156,17 +152,23 @@ class Replica:
         return self.kv_capacity_tokens // block_size
 
     def _require_kinds(self) -> None:
-        degree = self.tensor_parallel
-        if isinstance(degree, Integral) and not isinstance(degree, bool):
-            object.__setattr__(self, "tensor_parallel", int(degree))
-        else:
+        """Refuse what is not of the kind that its annotation tells; callers need not be checked."""
+        degree: object = self.tensor_parallel
+        if isinstance(degree, bool) or not isinstance(degree, Integral):
             msg = f"tensor_parallel is {degree!r}; allowed is a whole number of 1 or above"
             raise InputError(msg)
-        if self.step_time is not _UNTOLD and not isinstance(self.step_time, StepTime):
-            msg = f"step_time is {self.step_time!r}; allowed is a StepTime, or None"
+        object.__setattr__(self, "tensor_parallel", int(degree))
+        share: object = self.memory_share
+        if isinstance(share, bool) or not isinstance(share, Real) or not 0 < float(share) <= 1:
+            msg = f"memory_share is {share!r}; allowed is above 0, at most 1"
             raise InputError(msg)
-        if not isinstance(self.accounting, Accounting):
-            msg = f"accounting is {self.accounting!r}; allowed is an Accounting"
+        step: object = self.step_time
+        if step is not _UNTOLD and not isinstance(step, StepTime):
+            msg = f"step_time is {step!r}; allowed is a StepTime, or None"
+            raise InputError(msg)
+        accounting: object = self.accounting
+        if not isinstance(accounting, Accounting):
+            msg = f"accounting is {accounting!r}; allowed is an Accounting"
             raise InputError(msg)
 
     def _why_too_small(self, model: LanguageModel) -> str:
