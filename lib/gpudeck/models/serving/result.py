@@ -74,7 +74,8 @@ class ServingResult(RequestLatencies):
     table
         The requests served; `requests` counts those in each iteration.
     first_token_s, finish_s
-        When a request's first and last token came out; NaN for requests that were refused.
+        When a request's first and last token came out; NaN for requests that were refused. Static
+        and dynamic batches are given back whole: all their requests finish when the batch ends.
     preemptions, cached_tokens
         How often a request was stopped to be recomputed, and tokens found in the prefix cache.
     start_s, end_s, prefill_s
