@@ -308,3 +308,16 @@ def test_there_is_no_row_beyond_the_last() -> None:
     for row in (-1, 2):
         with pytest.raises(InputError, match=f"row is {row}; allowed are 0 to 1"):
             run.token_times(row)
+
+
+def test_a_result_has_the_columns_that_the_interface_tells() -> None:
+    table = RequestTable([0.0, 0.0], [100, 50], [3, 2])
+    run = simulate(table, Engine("chunked", chunk_tokens=512), Replica("H100-SXM", "llama-2-7b"))
+    assert run.table is table
+    assert run.requests.tolist() == [2, 2, 1]
+    assert run.tokens.tolist() == [150, 2, 1]
+    assert run.prefill_tokens.tolist() == [150, 0, 0]
+    for name in ("start_s", "end_s", "requests", "tokens", "prefill_tokens", "kv_tokens"):
+        assert getattr(run, name).shape == (3,)
+    for name in ("first_token_s", "finish_s", "preemptions"):
+        assert getattr(run, name).shape == (2,)
