@@ -135,12 +135,13 @@ def splits_what_if(
         return State(x, np.array([apart, together]), words)
 
     ratios = tuple(range(1, replicas))
+    best = ratios.index(studies[next(iter(grid)), 1.0].best_split(some.own))
     shown = tuple(f"{prefill}:{replicas - prefill}" for prefill in ratios)
     ttfts = tuple(
         readable(factor * serving.ttft_objective_s, "s", page.lang, 2) for factor in TTFT_FACTORS
     )
     sliders = (
-        Slider("prefill", page.label("ratio"), ratios, shown, len(ratios) // 2),
+        Slider("prefill", page.label("ratio"), ratios, shown, best),
         Slider("prompts", page.label("prompts"), tuple(grid), tuple(f"{f:g}×" for f in grid), 0),
         Slider("ttft", page.label("ttft"), TTFT_FACTORS, ttfts, TTFT_FACTORS.index(1.0)),
     )

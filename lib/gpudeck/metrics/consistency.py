@@ -37,7 +37,7 @@ def check_little(result: ServingResult) -> Check:
 
     Source: Little, Operations Research 9 (1961).
     """
-    arrival, finish = result.requests.arrival_s, result.finish_s
+    arrival, finish = result.table.arrival_s, result.finish_s
     moments = np.concatenate([arrival, finish])
     change = np.concatenate([np.ones(len(arrival)), -np.ones(len(finish))])
     order = np.argsort(moments, kind="stable")
@@ -52,7 +52,7 @@ def check_little(result: ServingResult) -> Check:
 def check_tokens(result: ServingResult) -> Check:
     """Hold the tokens that came out to those asked for: Σ decodes + prompts finished = Σ n_out."""
     out = int(result.decodes.sum()) + len(result.segments.row)
-    return Check("tokens", out, int(result.requests.output_tokens.sum()), 0.0)
+    return Check("tokens", out, int(result.table.output_tokens.sum()), 0.0)
 
 
 def check_energy(result: ServingResult) -> Check:

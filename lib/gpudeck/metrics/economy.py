@@ -64,4 +64,4 @@ def gpu_count(result: ServingResult) -> int:
 
 
 def _tokens(result: ServingResult) -> int:
-    return int(result.requests.output_tokens[np.isfinite(result.finish_s)].sum())
+    return int(result.table.output_tokens[np.isfinite(result.finish_s)].sum())

@@ -16,7 +16,7 @@ def prefill_efficiency(result: ServingResult) -> float:
     no use. Without a prompt it is 0.
     """
     done = np.isfinite(result.finish_s)
-    tokens = int((result.requests.prompt_tokens - result.cached_tokens)[done].sum())
+    tokens = int((result.table.prompt_tokens - result.cached_tokens)[done].sum())
     could = prefill_seconds(result) * result.replica.peak_flops
     return flop_per_token(result) * tokens / could if could > 0 else 0.0
 
@@ -30,7 +30,7 @@ def prefill_seconds(result: ServingResult) -> float:
 
 def effective_prefill_efficiency(result: ServingResult) -> float:
     """Return prefill efficiency / (1 − hit rate): what is found in the cache counts as computed."""
-    total = int(result.requests.prompt_tokens.sum())
+    total = int(result.table.prompt_tokens.sum())
     missed = total - int(result.cached_tokens.sum())
     return prefill_efficiency(result) * total / missed if missed > 0 else 0.0
 

@@ -11,7 +11,7 @@ from gpudeck.models.serving.result import ServingResult
 def measure_throughput(result: ServingResult) -> float:
     """Return the output tokens of finished requests a second: Σ n_out / makespan, token/s."""
     finished = np.isfinite(result.finish_s)
-    return _rate(int(result.requests.output_tokens[finished].sum()), result.makespan_s)
+    return _rate(int(result.table.output_tokens[finished].sum()), result.makespan_s)
 
 
 def measure_goodput(

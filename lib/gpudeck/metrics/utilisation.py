@@ -21,7 +21,7 @@ def model_flops_utilisation(result: ServingResult) -> float:
 
     Source: Chowdhery et al., PaLM, JMLR 2023, appendix B, without the term of attention.
     """
-    requests = result.requests
+    requests = result.table
     prompts = requests.prompt_tokens - result.cached_tokens
     done = np.isfinite(result.finish_s)
     tokens = int((prompts + requests.output_tokens - 1)[done].sum())

@@ -27,8 +27,9 @@ def read_serving_requests(
     rate_per_s
         Mean rate; that of the trace or log if not told.
     seed
-        Seed of the draws; with a log, of where the stretch begins. A log of fewer requests than a
-        run has is taken whole.
+        Seed of the draws; with a log, of where the stretch begins. A log of no more requests than
+        a run has is taken whole: then the stretch goes on at the log's start, so that seeds differ
+        in where it begins.
 
     Raises
     ------
@@ -46,12 +47,22 @@ def read_serving_requests(
             serving.requests, serving.count, rate_per_s, serving.arrivals, seed
         )
     whole = _read_own_log(serving.trace)
-    spare = max(len(whole) - serving.count, 0)
-    start = int(generator(seed, "serving", "stretch").integers(0, spare + 1))
-    part = whole.take(np.arange(start, min(start + serving.count, len(whole))))
+    spare = len(whole) - serving.count
+    last = spare if spare > 0 else len(whole) - 1
+    start = int(generator(seed, "serving", "stretch").integers(0, last + 1))
+    part = whole.take(np.arange(start, start + serving.count)) if spare > 0 else _turn(whole, start)
     if rate_per_s is None:
         return part.at_times(part.arrival_s - part.arrival_s[0])
     return part.with_rate(rate_per_s)
+
+
+def _turn(log: RequestTable, start: int) -> RequestTable:
+    """Return a log from a row on, then its rows before that; a mean gap joins end and start."""
+    count = len(log)
+    order = (start + np.arange(count)) % count
+    again_s = log.duration_s * count / (count - 1)
+    later = np.where(order < start, again_s, 0.0)
+    return log.take(order).at_times(log.arrival_s[order] + later)
 
 
 def _read_own_log(trace: str) -> RequestTable:

@@ -74,7 +74,7 @@ def test_the_common_rate_is_below_what_both_can_serve(effect: ServingEffect) -> 
     assert effect.rate_per_s < min(capacity)
     for name in (BEFORE, AFTER):
         for result in effect.find(name).results:
-            arrival = result.requests.arrival_s
+            arrival = result.table.arrival_s
             assert (len(arrival) - 1) / np.ptp(arrival) == pytest.approx(effect.rate_per_s)
 
 

@@ -53,11 +53,23 @@ def test_a_log_gives_a_stretch_that_the_seed_chooses(log: Path) -> None:
     assert one.prompt_tokens.tolist() != other.prompt_tokens.tolist()
 
 
-def test_a_short_log_is_taken_whole_at_its_own_times(log: Path) -> None:
+def test_a_short_log_is_taken_whole_from_a_row_that_the_seed_chooses(log: Path) -> None:
     scenario = read_scenario("small", [f"serving.trace={log}"])
-    requests = read_serving_requests(scenario)
-    assert len(requests) == LOG_ROWS
-    assert requests.arrival_s[-1] == pytest.approx((LOG_ROWS - 1) ** 2 / 1000)
+    one, other = (read_serving_requests(scenario, seed=seed) for seed in (1, 2))
+    assert one.prompt_tokens.tolist() != other.prompt_tokens.tolist()
+    assert sorted(one.prompt_tokens) == list(range(1, LOG_ROWS + 1))
+    assert (one.output_tokens - one.prompt_tokens == 1).all()
+    own = np.arange(LOG_ROWS) ** 2 / 1000
+    start = int(one.prompt_tokens[0]) - 1
+    joined = own[-1] / (LOG_ROWS - 1)
+    gaps = np.concatenate([np.diff(own[start:]), [joined], np.diff(own[:start])])
+    assert one.arrival_s[0] == 0
+    assert np.diff(one.arrival_s) == pytest.approx(gaps)
+
+
+def test_a_short_log_keeps_its_rate(log: Path) -> None:
+    scenario = read_scenario("small", [f"serving.trace={log}"])
+    assert read_serving_requests(scenario, 4.0, seed=3).rate_per_s == pytest.approx(4.0)
 
 
 def test_a_log_has_two_requests_or_more(log: Path) -> None:

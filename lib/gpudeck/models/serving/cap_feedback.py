@@ -88,7 +88,7 @@ def find_windows(run: ServingResult) -> Windows:
     mean = gaps.reshape(len(ends), loop.window).mean(axis=1)
     before, after = (run.cap[at].astype(np.int64) for at in (ends, ends + 1))
     action = np.where(mean > loop.objective_s, CUT, np.where(after > before, ADD, KEEP))
-    return Windows(mean, run.iteration_requests[ends].astype(np.int64), before, after, action)
+    return Windows(mean, run.requests[ends].astype(np.int64), before, after, action)
 
 
 def study_overload(
@@ -166,7 +166,7 @@ def report_overload(overload: Overload, case: int = CASE) -> tuple[Fact, ...]:
         ("target", 1000 * float(overload.targets_s[case]), "ms", "simulated", None),
         ("target_times", TARGETS[case], "x", "computed", 1),
         ("widest", overload.caps[-1], "count", "simulated", 0),
-        ("peak", overload.trace.requests.rate_per_s, "request/s", "simulated", 1),
+        ("peak", overload.trace.table.rate_per_s, "request/s", "simulated", 1),
         ("overload", 100 * OVERLOAD, "%", "computed", 0),
         ("cap_low", int(overload.trace.cap.min()), "count", "simulated", 0),
         ("cap_high", int(overload.trace.cap.max()), "count", "simulated", 0),

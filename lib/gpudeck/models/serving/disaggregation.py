@@ -50,7 +50,7 @@ class DisaggregatedResult(RequestLatencies):
         Of both pools from the first arrival to the last token; a pool that waits idles.
     """
 
-    requests: RequestTable
+    table: RequestTable
     prefill: ServingResult
     decode: ServingResult
     decode_rows: NDArray[np.int64]
@@ -69,16 +69,16 @@ class DisaggregatedResult(RequestLatencies):
     @property
     def preemptions(self) -> NDArray[np.int64]:
         """How often each request was stopped to be recomputed where it decodes."""
-        times = np.zeros(len(self.requests), np.int64)
+        times = np.zeros(len(self.table), np.int64)
         times[self.decode_rows] = self.decode.preemptions
         return times
 
     @property
     def makespan_s(self) -> float:
         """From the first arrival to the last token."""
-        if len(self.requests) == 0:
+        if len(self.table) == 0:
             return 0.0
-        return float(self.finish_s.max() - self.requests.arrival_s.min())
+        return float(self.finish_s.max() - self.table.arrival_s.min())
 
     @property
     def busy_fraction(self) -> float:
@@ -188,7 +188,7 @@ def simulate_disaggregated(
     transfer_s[rows] = ready_s - prefill.first_token_s[rows]
     busy = np.bincount(prefill.request_replica, on_link_s, prefill_replicas).astype(float)
     return DisaggregatedResult(
-        requests=requests,
+        table=requests,
         prefill=prefill,
         decode=decode,
         decode_rows=rows,
@@ -237,7 +237,7 @@ def _send(
 
 def _rows_of_replicas(prefill: ServingResult) -> list[NDArray[np.int64]]:
     """Rows of each prefill replica in the order in which it serves them."""
-    order = np.argsort(prefill.requests.arrival_s, kind="stable")
+    order = np.argsort(prefill.table.arrival_s, kind="stable")
     replica = prefill.request_replica[order]
     return [order[replica == each] for each in range(prefill.replicas)]
 
@@ -247,8 +247,8 @@ def _prompt_begins(prefill: ServingResult) -> NDArray[np.float64]:
 
     Prompts are computed one after the other, so the tokens before a prompt tell the iteration.
     """
-    begins = np.empty(len(prefill.requests))
-    computed = prefill.requests.prompt_tokens - prefill.cached_tokens
+    begins = np.empty(len(prefill.table))
+    computed = prefill.table.prompt_tokens - prefill.cached_tokens
     for replica, rows in enumerate(_rows_of_replicas(prefill)):
         mine = np.flatnonzero(prefill.iteration_replica == replica)
         before = np.cumsum(computed[rows]) - computed[rows]

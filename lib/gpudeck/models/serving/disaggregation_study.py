@@ -31,7 +31,7 @@ from gpudeck.workload.request import RequestTable
 REPLICAS = 4
 LINK = "IB-NDR"
 # rates tried, as shares of what the replicas serve together with all requests at once
-LOAD_SHARES = (0.06, 0.18, 0.34, 0.5, 0.66, 0.82, 1.0, 1.25, 1.6)
+LOAD_SHARES = (0.06, 0.18, 0.38, 0.6, 0.8, 1.0, 1.25, 1.6)
 # requests of a run, and runs at most: each run is served once a rate and fleet
 MOST_REQUESTS, MOST_RUNS = 1200, 3
 # objectives for TTFT that latencies allow, as multiples of the scenario's

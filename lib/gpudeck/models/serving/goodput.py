@@ -74,7 +74,7 @@ def attainment(result: Served, ttft_objective_s: float, tbt_objective_s: float) 
     >>> attainment(run, 1.0, 1.0).share
     1.0
     """
-    if len(result.requests) == 0:
+    if len(result.table) == 0:
         msg = "there is no request; allowed is a run of 1 or more"
         raise InputError(msg)
     ttft, tpot = _meet_each(result, ttft_objective_s, tbt_objective_s)
@@ -106,7 +106,7 @@ def ttft_percentile(result: Served, percentile: float = 99) -> float:
         The percentile is not above 0, or above 100.
     """
     require_percentile(percentile)
-    if len(result.requests) == 0:
+    if len(result.table) == 0:
         return 0.0
     values = np.nan_to_num(np.sort(result.ttft_s), nan=np.inf)
     at = int(np.ceil(percentile / 100 * len(values) * (1 - 1e-12)))
@@ -148,7 +148,7 @@ def judged_tpot(result: Served) -> NDArray[np.float64]:
 
     Its TPOT; 0 for a request of a single token, which has no gap; NaN for one that was refused.
     """
-    single = (result.requests.output_tokens == 1) & np.isfinite(result.finish_s)
+    single = (result.table.output_tokens == 1) & np.isfinite(result.finish_s)
     return np.where(single, 0.0, result.tpot_s)
 
 

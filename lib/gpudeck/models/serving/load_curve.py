@@ -268,7 +268,7 @@ def carried_rate(run: ServingResult, window: tuple[float, float] = WINDOW) -> fl
         return len(first) / run.makespan_s
     inside = (run.end_s > opened) & (run.end_s <= closed)
     tokens = int(run.decodes[inside].sum()) + int(((first > opened) & (first <= closed)).sum())
-    return float(tokens / (closed - opened) / run.requests.output_tokens.mean())
+    return float(tokens / (closed - opened) / run.table.output_tokens.mean())
 
 
 def _capacity(

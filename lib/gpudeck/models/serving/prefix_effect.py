@@ -26,7 +26,7 @@ from gpudeck.workload.request import RequestTable
 # assumptions: turns of a conversation, and the system prompt's part of what is not history
 TURNS, SYSTEM_SHARE = 3.0, 0.5
 # rates, as shares of what the replica serves without a cache with all requests at once
-LOAD_SHARES = (0.2, 0.45, 0.7, 0.95, 1.2)
+LOAD_SHARES = (0.2, 0.5, 0.85, 1.2)
 # runs at most, each served twice a rate; seconds in which conversations begin, fewer where more
 # than this many would
 MOST_RUNS, DURATION_S, MOST_SESSIONS = 3, 120.0, 800

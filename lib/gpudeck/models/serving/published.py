@@ -67,7 +67,7 @@ def opt_run(policy: str, reservation: str, seed: int) -> tuple[float, float, flo
     # without the tail, in which nothing waits any more
     full = result.end_s < 0.7 * result.makespan_s
     seconds = (result.end_s - result.start_s)[full]
-    batch = (result.iteration_requests[full] * seconds).sum() / seconds.sum()
+    batch = (result.requests[full] * seconds).sum() / seconds.sum()
     used = (result.kv_live_tokens[full] * seconds).sum() / (result.kv_tokens[full] * seconds).sum()
     tokens_s = float((result.tokens - result.prefill_tokens)[full].sum() / seconds.sum())
     return float(batch), 100 * float(used), tokens_s

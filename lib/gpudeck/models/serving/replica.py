@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import cast
 
 from gpudeck.errors import InputError
@@ -70,14 +71,12 @@ class Replica:
     def __post_init__(self) -> None:
         model = find_model(self.model)
         find_gpu(self.gpu)
+        self._require_kinds()
         check_parallel(model, self.tensor_parallel)
         bytes_per_value(self.precision)
         if self.kv_precision is None:
             object.__setattr__(self, "kv_precision", default_kv_precision(self.precision))
         bytes_per_value(str(self.kv_precision))
-        if not 0 < self.memory_share <= 1:
-            msg = f"memory_share is {self.memory_share}; allowed is above 0, at most 1"
-            raise InputError(msg)
         if self.kv_capacity_tokens < 1:
             raise InputError(self._why_too_small(model))
         if self.step_time is _UNTOLD:
@@ -151,6 +150,26 @@ class Replica:
             msg = f"block_size is {block_size}; allowed is 1 token or above"
             raise InputError(msg)
         return self.kv_capacity_tokens // block_size
+
+    def _require_kinds(self) -> None:
+        """Refuse what is not of the kind that its annotation tells; callers need not be checked."""
+        degree: object = self.tensor_parallel
+        if isinstance(degree, bool) or not isinstance(degree, Integral):
+            msg = f"tensor_parallel is {degree!r}; allowed is a whole number of 1 or above"
+            raise InputError(msg)
+        object.__setattr__(self, "tensor_parallel", int(degree))
+        share: object = self.memory_share
+        if isinstance(share, bool) or not isinstance(share, Real) or not 0 < float(share) <= 1:
+            msg = f"memory_share is {share!r}; allowed is above 0, at most 1"
+            raise InputError(msg)
+        step: object = self.step_time
+        if step is not _UNTOLD and not isinstance(step, StepTime):
+            msg = f"step_time is {step!r}; allowed is a StepTime, or None"
+            raise InputError(msg)
+        accounting: object = self.accounting
+        if not isinstance(accounting, Accounting):
+            msg = f"accounting is {accounting!r}; allowed is an Accounting"
+            raise InputError(msg)
 
     def _why_too_small(self, model: LanguageModel) -> str:
         need = (self.weights_bytes + self.activation_bytes) / 2**30

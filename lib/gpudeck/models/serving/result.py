@@ -44,24 +44,24 @@ class Segments:
 class RequestLatencies:
     """Latencies that follow from when each request came, and when its first and last token did."""
 
-    requests: RequestTable
+    table: RequestTable
     first_token_s: NDArray[np.float64]
     finish_s: NDArray[np.float64]
 
     @property
     def ttft_s(self) -> NDArray[np.float64]:
         """Time to first token: first token − arrival, queue included."""
-        return self.first_token_s - self.requests.arrival_s
+        return self.first_token_s - self.table.arrival_s
 
     @property
     def e2e_s(self) -> NDArray[np.float64]:
         """End-to-end latency: finish − arrival."""
-        return self.finish_s - self.requests.arrival_s
+        return self.finish_s - self.table.arrival_s
 
     @property
     def tpot_s(self) -> NDArray[np.float64]:
         """Time per output token after the first, one value a request; NaN for a single token."""
-        later = np.where(self.requests.output_tokens > 1, self.requests.output_tokens - 1, np.nan)
+        later = np.where(self.table.output_tokens > 1, self.table.output_tokens - 1, np.nan)
         return np.asarray((self.finish_s - self.first_token_s) / later)
 
 
@@ -71,8 +71,11 @@ class ServingResult(RequestLatencies):
 
     Parameters
     ----------
+    table
+        The requests served; `requests` counts those in each iteration.
     first_token_s, finish_s
-        When a request's first and last token came out; NaN for requests that were refused.
+        When a request's first and last token came out; NaN for requests that were refused. Static
+        and dynamic batches are given back whole: all their requests finish when the batch ends.
     preemptions, cached_tokens
         How often a request was stopped to be recomputed, and tokens found in the prefix cache.
     start_s, end_s, prefill_s
@@ -86,7 +89,7 @@ class ServingResult(RequestLatencies):
         Largest batch allowed at the time.
     """
 
-    requests: RequestTable
+    table: RequestTable
     engine: Engine
     replica: Replica
     replicas: int
@@ -116,7 +119,7 @@ class ServingResult(RequestLatencies):
         return self.replicas * self.replica.tensor_parallel
 
     @property
-    def iteration_requests(self) -> NDArray[np.int32]:
+    def requests(self) -> NDArray[np.int32]:
         """Requests in each iteration."""
         return self.decodes + self.prefills
 
@@ -130,7 +133,7 @@ class ServingResult(RequestLatencies):
         """From the first arrival to the last token."""
         if self.iterations == 0:
             return 0.0
-        return float(self.end_s.max() - self.requests.arrival_s.min())
+        return float(self.end_s.max() - self.table.arrival_s.min())
 
     @property
     def busy_s(self) -> float:
@@ -196,8 +199,8 @@ class ServingResult(RequestLatencies):
         InputError
             There is no such row.
         """
-        if not 0 <= row < len(self.requests):
-            msg = f"row is {row}; allowed are 0 to {len(self.requests) - 1}"
+        if not 0 <= row < len(self.table):
+            msg = f"row is {row}; allowed are 0 to {len(self.table) - 1}"
             raise InputError(msg)
         s = self.segments
         mine = np.flatnonzero(s.row == row)

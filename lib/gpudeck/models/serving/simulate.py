@@ -117,7 +117,7 @@ def simulate(
     for name in ("first_token_s", "finish_s", "preemptions", "cached_tokens", "request_replica"):
         columns[name] = columns[name][back]
     return ServingResult(
-        requests=requests,
+        table=requests,
         engine=engine,
         replica=replica,
         replicas=replicas,

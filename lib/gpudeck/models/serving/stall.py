@@ -128,7 +128,7 @@ def report_stall(
             facts.append(
                 Fact(f"{key}_{name}", 1e3 * value, "ms", "simulated", MODEL, by, decimals=0)
             )
-    requests = trace.whole.requests
+    requests = trace.whole.table
     length = int(requests.prompt_tokens[-1])
     shorter = np.concatenate([table.prompt_tokens for table in tables]) < length
     counts = (

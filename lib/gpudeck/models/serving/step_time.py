@@ -62,7 +62,7 @@ class StepTime:
         Token-wise work of a step (matrix products, norms, activations, all-reduces) by number of
         tokens; 0 at 0; beyond m it goes on with the last slope.
     head_s : ndarray, (s + 1,)
-        LM head by number of sequences that sample; may be all 0.
+        LM head by number of sequences that sample, likewise; may be all 0.
     prefill_chunk_s, prefill_work_s : float
         Attention of prompts for each chunk, and for each pair of query and key.
     decode_step_s, decode_request_s, decode_token_s : float
@@ -75,7 +75,8 @@ class StepTime:
     Raises
     ------
     InputError
-        An array is not rising from 0, or a number is negative or not finite.
+        An array does not begin at 0, has a value below 0 or ends falling, which beyond its end
+        would lead below 0; or a number is negative or not finite.
     """
 
     linear_s: np.ndarray
@@ -97,6 +98,12 @@ class StepTime:
                 raise InputError(msg)
             if values[0] != 0 or (values < 0).any():
                 msg = f"{name} begins with {values[:2]}; allowed is 0 for 0 and nothing below 0"
+                raise InputError(msg)
+            if values[-1] < values[-2]:
+                msg = (
+                    f"{name} ends with {values[-2:]}; allowed is a last value not below the one"
+                    " before, for it goes on with that slope"
+                )
                 raise InputError(msg)
             values.flags.writeable = False
             object.__setattr__(self, name, values)

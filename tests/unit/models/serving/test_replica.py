@@ -91,7 +91,12 @@ def test_activations_shrink_with_more_gpus() -> None:
         ({"kv_precision": "fp7"}, "precision is 'fp7'"),
         ({"memory_share": 0.0}, "memory_share is 0.0"),
         ({"memory_share": 1.1}, "memory_share is 1.1"),
+        ({"memory_share": "0.9"}, "memory_share is '0.9'"),
         ({"tensor_parallel": 5}, "tensor_parallel is 5"),
+        ({"tensor_parallel": 2.0}, "tensor_parallel is 2.0; allowed is a whole number"),
+        ({"tensor_parallel": True}, "tensor_parallel is True; allowed is a whole number"),
+        ({"step_time": 0.01}, "step_time is 0.01; allowed is a StepTime"),
+        ({"accounting": None}, "accounting is None; allowed is an Accounting"),
     ],
 )
 def test_a_wrong_field_is_refused(wrong: dict, told: str) -> None:

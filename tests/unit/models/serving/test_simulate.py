@@ -163,7 +163,7 @@ def test_memory_is_never_over_committed(engine: Engine, seed: int) -> None:
     assert (run.kv_tokens <= run.kv_capacity_tokens).all()
     assert (run.kv_live_tokens <= run.kv_tokens).all()
     assert (run.kv_live_tokens > 0).all()
-    assert (run.iteration_requests <= run.cap + (engine.adaptive is not None) * 256).all()
+    assert (run.requests <= run.cap + (engine.adaptive is not None) * 256).all()
     if not engine.contiguous:
         assert (run.kv_tokens % 16 == 0).all()
 
@@ -203,8 +203,8 @@ def test_blocks_let_more_run_than_contiguous_memory(seed: int) -> None:
     whole = replace(ENGINES["max"], max_length=640)
     runs = [simulate(table, each, REPLICA) for each in (ENGINES["paged"], whole)]
     paged, contiguous = runs
-    assert contiguous.iteration_requests.max() <= BLOCKS * 16 // 640
-    assert paged.iteration_requests.max() >= contiguous.iteration_requests.max()
+    assert contiguous.requests.max() <= BLOCKS * 16 // 640
+    assert paged.requests.max() >= contiguous.requests.max()
     assert paged.mean_decodes() > contiguous.mean_decodes()
     assert paged.makespan_s < contiguous.makespan_s
 
@@ -308,3 +308,16 @@ def test_there_is_no_row_beyond_the_last() -> None:
     for row in (-1, 2):
         with pytest.raises(InputError, match=f"row is {row}; allowed are 0 to 1"):
             run.token_times(row)
+
+
+def test_a_result_has_the_columns_that_the_interface_tells() -> None:
+    table = RequestTable([0.0, 0.0], [100, 50], [3, 2])
+    run = simulate(table, Engine("chunked", chunk_tokens=512), Replica("H100-SXM", "llama-2-7b"))
+    assert run.table is table
+    assert run.requests.tolist() == [2, 2, 1]
+    assert run.tokens.tolist() == [150, 2, 1]
+    assert run.prefill_tokens.tolist() == [150, 0, 0]
+    for name in ("start_s", "end_s", "requests", "tokens", "prefill_tokens", "kv_tokens"):
+        assert getattr(run, name).shape == (3,)
+    for name in ("first_token_s", "finish_s", "preemptions"):
+        assert getattr(run, name).shape == (2,)

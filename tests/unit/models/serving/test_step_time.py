@@ -151,6 +151,8 @@ def test_heads_that_cannot_be_divided_are_refused() -> None:
         ([0.0], [0, 0], {}, "linear_s has shape"),
         ([0.0, np.nan], [0, 0], {}, "linear_s has shape"),
         ([0.0, 1.0], [0, -1], {}, "head_s begins with"),
+        ([0.0, 2.0, 1.0], [0, 0], {}, "linear_s ends with"),
+        ([0.0, 1.0], [0, 2, 1], {}, "head_s ends with"),
         ([0.0, 1.0], [0, 0], {"decode_step_s": -1.0}, "decode_step_s is -1"),
         ([0.0, 1.0], [0, 0], {"prefill_work_s": np.inf}, "prefill_work_s is inf"),
     ],
