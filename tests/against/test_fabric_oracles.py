@@ -123,4 +123,8 @@ def test_published_results_are_met_or_explained():
     results = validate_models("fabric")
     assert len(results) >= 15
     assert [result.id for result in results if not result.ok and not result.note] == []
-    assert sum(result.ok for result in results) >= 16
+    assert [result.id for result in results if not result.ok] == [
+        "latency@b200-8",
+        "busbw@h100-16-ndr",
+        "busbw@h100-16-tcp",
+    ]

@@ -50,6 +50,12 @@ def test_result_passes_within_its_tolerance(computed: float, ok: bool) -> None:
     }
 
 
+@pytest.mark.parametrize(("computed", "ok"), [(6.4, True), (1.6, True), (1.5, False), (0.1, False)])
+def test_a_range_that_reaches_further_on_one_side_holds_on_both(computed: float, ok: bool) -> None:
+    (result,) = compare("fabric", [row("tcp", 3.2, 1.6, 6.4)], lambda _: {"tcp": computed})
+    assert result.ok is ok
+
+
 @pytest.mark.parametrize("computed", [float("nan"), float("inf")])
 def test_what_is_no_number_does_not_pass(computed: float) -> None:
     (result,) = compare("packing", [row("fgd", 95.39, 95.2, 95.58)], lambda _: {"fgd": computed})

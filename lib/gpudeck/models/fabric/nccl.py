@@ -142,11 +142,12 @@ def cluster_times_us(
     """Compute the time of a collective over several nodes by every algorithm and protocol.
 
     Ring: base + (steps − m·(k−1))·hop + m·(k−1)·network hop + W over the smaller of NVLink and the
-    node's ports, m being 2 in an all-reduce. Tree: base + 2[(r−1)·hop + log₂k·network hop], and
-    the larger of 2S on NVLink and 2S on the ports (S with two nodes, each the root of half the
-    buffer). LL is held to the bandwidth that NCCL's table gives it between nodes. With NVLS the
-    switch's time inside the node. One rank a node may use parallel aggregated trees for gathering
-    and scattering. No measurement was fitted beyond one node.
+    node's ports, m being 2 in an all-reduce. Tree: base + 2[(r−1)·hop + log₂k·network hop], and the
+    larger of 2S on NVLink and 2S on the ports (S with two nodes, each the root of half the buffer;
+    this rule was adopted after seeing the published 32 H100). LL is held to the bandwidth that
+    NCCL's table gives it between nodes. With NVLS the switch's time inside the node. One rank a
+    node may use parallel aggregated trees for gathering and scattering. No measurement was fitted
+    beyond one node.
 
     Parameters
     ----------

@@ -19,6 +19,7 @@ LINES = {"ll": ("ll", "ll_wide"), "ll128": ("ll128",), "simple": ("simple",)}
 FITTED_LINES = tuple(name for of in LINES.values() for name in of)
 _HOPPER, _AMPERE = "H100-SXM", "A100-80G-SXM"  # the GPUs whose curves were fitted
 _BLACKWELL_NVLINK_GB_S = 1800
+_BRIDGED = frozenset({"A30", "A100-80G-PCIe", "H100-PCIe"})  # a bridge joins two, not a node
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,8 @@ class NodeLines:
 def find_node_lines(gpu_id: str) -> NodeLines:
     """Return what NCCL attains in a node of a GPU: its own fit, or that of a fitted GPU.
 
-    Bandwidths are carried over in proportion to NVLink (PCIe without it), latencies unchanged. A
+    Bandwidths are carried over in proportion to NVLink, latencies unchanged; to PCIe without it or
+    where a bridge joins only pairs of cards (a group of two on one bridge is faster than this). A
     GPU with FP8 takes the H100's lines, an older one the A100's. Blackwell's switch is taken down
     by the ratio of NCCL's efficiencies.
 
@@ -140,7 +142,7 @@ def tuner_limits(gpu_id: str) -> tuple[float, float]:
 
 def _inside_gb_s(gpu: Gpu) -> float:
     """Return what a GPU can send to the others of its node in one direction."""
-    if gpu.nvlink_gb_s > 0:
+    if gpu.nvlink_gb_s > 0 and gpu.id not in _BRIDGED:
         return gpu.nvlink_gb_s / 2
     if gpu.pcie is None:
         msg = f"{gpu.id} has no NVLink and no pcie in data/gpus.csv: add a row"
@@ -152,7 +154,7 @@ def _inside_gb_s(gpu: Gpu) -> float:
 def _has_switch(gpu: Gpu) -> bool:
     """Say whether nodes of this GPU have an NVSwitch that adds up: NVIDIA's from Hopper, on SXM."""
     maker = gpu.rows["vendor"].value if "vendor" in gpu.rows else gpu.vendor
-    return maker == "NVIDIA" and gpu.nvlink_gb_s > 0 and "PCIe" not in gpu.id
+    return maker == "NVIDIA" and gpu.nvlink_gb_s > 0 and gpu.id not in _BRIDGED
 
 
 def _switch_loss(gpu: Gpu) -> float:

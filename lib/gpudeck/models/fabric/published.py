@@ -17,6 +17,8 @@ NOTES = {
     "latency@b200-8": "NCCL's latencies on H100 are carried over: slower NCCL on B200 is unseen",
     "busbw@h100-16-ndr": "computed with NVLink SHARP, of which the measurement shows no sign: a"
     " ring alone is within the tolerance",
+    "busbw@h100-16-tcp": "computed with a tree, which sends the buffer once between two nodes; a"
+    " ring alone gives 3.4. TCP's efficiency is an assumption",
 }
 
 

@@ -86,7 +86,7 @@ def report_messages(study: MessageStudy) -> tuple[Fact, ...]:
     """Return latency, attained bandwidth and CPU cores of each transport.
 
     Facts `<transport>_us`, `<transport>_gb_s`, `<transport>_cores` (at its full speed), `port`,
-    `half_<transport>` (message that attains half of the port, KiB).
+    `<transport>_packet`, `edr_us` and `hdr_us` (what InfiniBand's vendor states).
     """
     by = function_name(study_messages)
     facts = [_computed("port", study.port_gb_s, "GB/s", by, decimals=0)]
@@ -108,6 +108,8 @@ def report_messages(study: MessageStudy) -> tuple[Fact, ...]:
     facts.append(_computed("line_cores", line_rate, "count", function_name(cores_busy), decimals=0))
     facts.append(_row_fact("core_rate", "transport", "tcp", "core_gbit_s"))
     facts.append(_row_fact("cycles", "transport", "tcp", "cycles_per_byte"))
+    for name, link in (("edr_us", "IB-EDR"), ("hdr_us", "IB-HDR")):
+        facts.append(_row_fact(name, "network", link, "latency_us"))
     return tuple(facts)
 
 

@@ -271,7 +271,8 @@ def smallest_fat_tree(hosts: int) -> int:
     (16, 18)
     """
     whole("hosts", hosts)
-    k = 2
+    # start just below the cube root, so that no number of hosts takes long
+    k = max(2, 2 * int(round((4 * hosts) ** (1 / 3) * (1 - 1e-9)) // 2) - 2)
     while k**3 // 4 < hosts:
         k += 2
     return k

@@ -93,7 +93,7 @@ _COMPUTED: dict[str, Callable[[], float]] = {
 # why a row may not be met
 NOTES = {
     "little@nfs-text": (
-        "a misprint: the guide repeats the latency of its other run; 32 threads at 233,396 reads a"
+        "a misprint: the guide repeats the latency of its other run; 32 threads at 233,395 reads a"
         " second leave 137.1 us, which is what its own log prints"
     ),
     "cpu@gds-forum": "another processor, kernel and version of GDS; top shows one moment",

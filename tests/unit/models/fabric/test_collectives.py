@@ -110,6 +110,10 @@ def test_other_gpus_carry_lines_over_by_their_link():
     assert find_node_lines("L40S").switch is None
     assert find_node_lines("L40S").lines["all_reduce"]["simple"].bandwidth_gb_s < 31
     assert "carried over" in other.provenance
+    for bridged, port_gb_s in (("H100-PCIe", 63.1), ("A100-80G-PCIe", 31.6), ("A30", 31.6)):
+        lines = find_node_lines(bridged)
+        assert lines.switch is None
+        assert lines.lines["all_reduce"]["simple"].bandwidth_gb_s < port_gb_s
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,11 @@ def test_the_smallest_fat_tree_is_large_enough_and_no_smaller_one_is(hosts):
     assert k == 2 or count_fat_tree(k - 2).hosts < hosts
 
 
+def test_the_smallest_fat_tree_is_found_at_once_for_any_number_of_hosts():
+    k = smallest_fat_tree(10**30)
+    assert k**3 // 4 >= 10**30 > (k - 2) ** 3 // 4
+
+
 @pytest.mark.parametrize("k", [0, 1, 3, -4, 7, 4.0, True])
 @pytest.mark.parametrize("build", [fat_tree, leaf_spine, count_fat_tree])
 def test_odd_or_wrong_ports_are_refused(build, k):
