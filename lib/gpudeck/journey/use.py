@@ -20,7 +20,7 @@ KINDS = ("inference", "training", "notebook")
 HOURS = 24
 PPM = 1_000_000
 # 24 hours of a raised cosine to this power have all but a millionth of the load in one hour
-_TROUGH = 1e-12  # least load before the power, as part of the peak
+_LOWEST = 1e-12  # least load before the power, as part of the peak
 _STEEPEST = 4096.0
 
 
@@ -149,8 +149,8 @@ def daily_course(mean_pct: float, peak_pct: float, peak_hour: int) -> NDArray[np
         msg = f"peak {peak_pct} % of mean {mean_pct} %; allowed is 1 to 12 times the mean"
         raise InputError(msg)
     phase = 2 * np.pi * (np.arange(HOURS) - peak_hour) / HOURS
-    # 0 at the trough would stay 0 at any power, and no mean near the peak be met
-    raised = np.maximum((1 + np.cos(phase)) / 2, _TROUGH)
+    # 0 at the lowest hour would stay 0 at any power, and no mean near the peak be met
+    raised = np.maximum((1 + np.cos(phase)) / 2, _LOWEST)
     low, high = 0.0, _STEEPEST
     for _ in range(80):  # bisection to the last bit
         power = (low + high) / 2
