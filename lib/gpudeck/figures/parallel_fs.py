@@ -170,7 +170,7 @@ def _log_axis(axes: Axes, last: float) -> None:
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter("{x:.0f}")
-    axes.set_xlim(1, last)
+    axes.set_xlim(1, max(last, 2))  # one client or one target is a point, not an axis
 
 
 def draw_limits(study: FileSystemStudy, page: Captioned) -> str:
@@ -208,16 +208,16 @@ def draw_limits(study: FileSystemStudy, page: Captioned) -> str:
     axes.annotate(
         page.label("here"),
         here,
-        (-14, 0),
+        (-14 if study.clients > 1 else 14, 0),
         textcoords="offset points",
-        ha="right",
+        ha="right" if study.clients > 1 else "left",
         va="center",
         fontweight=700,
     )
     for axis, values in ((axes.xaxis, x), (axes.yaxis, y)):
         axis.set_major_locator(FixedLocator(range(int(values[-1]) + 1)))
         axis.set_major_formatter(lambda value, _: f"{2**value:.0f}")
-    axes.set(xlim=(0, x[-1]), ylim=(0, y[-1]))
+    axes.set(xlim=(0, max(x[-1], 1)), ylim=(0, max(y[-1], 1)))
     axes.grid(visible=False)
     name_axes(axes, page.label("x"), page.label("y"))
     return svg_text(figure, page.key, page.title, page.alt)

@@ -7,6 +7,7 @@ from functools import partial
 
 from gpudeck.figures.caption import Captioned
 from gpudeck.figures.geometry import Box
+from gpudeck.figures.lettering import TEXT_MIN_PX, text_width_px
 from gpudeck.figures.shapes import Canvas, bytes_width_px
 from gpudeck.figures.sheet import formula_sheet, table_sheet
 from gpudeck.figures.style import MUTED, PANEL, RULE, SERIES, USEFUL, tint
@@ -18,6 +19,7 @@ from gpudeck.units import format_quantity
 _PAD_PX = 16.0
 # what flows when all clients read, over all arrows of a row
 _FLOW_PX = 42.0
+_BESIDE = 0.87
 
 
 def draw_file_system(plan: FileSystemMap, gpus_per_node: int, page: Captioned) -> str:
@@ -108,7 +110,8 @@ def _flow(
     wire = next(wire for wire in plan.wires if wire.source == source)
     width = bytes_width_px(wire.gb_s / len(nodes), wire.gb_s, _FLOW_PX)
     for box in nodes:
-        x = box.centre[0]
+        # an only node lies above or below LNet's words: its arrow passes beside them
+        x = box.centre[0] if len(nodes) > 1 else box.x + _BESIDE * box.width
         canvas.arrow([(x, from_y), (x, to_y)], width_px=width, colour=USEFUL)
 
 
@@ -155,7 +158,9 @@ def _draw_targets(canvas: Canvas, room: Box, server: int, *, count: int, text: s
         last = number == shown - 1 and count > shown
         place = server * count + (count if last else number + 1)
         name = f"… {place}" if last else f"{place}"
-        canvas.text(*box.centre, f"{text} {name}" if width > 76 else name, anchor="middle")
+        named = f"{text} {name}"
+        fits = width > max(76, text_width_px(named, TEXT_MIN_PX) + 8)
+        canvas.text(*box.centre, named if fits else name, anchor="middle")
 
 
 def draw_formulas(page: Captioned) -> str:

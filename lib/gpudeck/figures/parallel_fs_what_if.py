@@ -17,6 +17,7 @@ from gpudeck.figures.what_if import (
     what_if_frame,
 )
 from gpudeck.models.storage import FileSystemStudy, bandwidth_grid
+from gpudeck.models.storage.lustre import ALL_OSTS
 
 
 def striping_what_if(study: FileSystemStudy, page: Captioned) -> WhatIf:
@@ -61,13 +62,13 @@ def striping_what_if(study: FileSystemStudy, page: Captioned) -> WhatIf:
         Line(page.label("read"), USEFUL),
         Line(page.label("write"), SERIES[4].colour, "9 5"),
     )
-    frame = what_if_frame(page, (1, float(x[-1])), (0, top))
+    frame = what_if_frame(page, (1, max(float(x[-1]), 2)), (0, top))
     return WhatIf(frame, lines, sliders, look_up)
 
 
 def _stripe_counts(study: FileSystemStudy, fewest_servers: int) -> tuple[int, ...]:
     """Return powers of two, the scenario's own count and all targets of the smallest system."""
-    most = fewest_servers * study.lustre.osts_per_oss
+    most = replace(study.lustre, oss_count=fewest_servers).stripes(ALL_OSTS)
     powers = {2**power for power in range(most.bit_length()) if 2**power <= most}
     own = {study.stripe_count} if study.stripe_count <= most else set()
     return tuple(sorted({*powers, *own, most}))

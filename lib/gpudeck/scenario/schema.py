@@ -498,7 +498,8 @@ class StorageSystem(Section):
         description="kind of port, of servers and clients: an id of data/network.csv"
     )
     protocol: Literal["o2ib", "tcp"] = Field(
-        description="driver of Lustre's network (LNet): o2ib, RDMA over InfiniBand or RoCE, or tcp"
+        description="driver of Lustre's network (LNet): o2ib, RDMA over InfiniBand or RoCE, or "
+        "tcp; a name only, no model reads it: pages 15 and 18 compare transports"
     )
     open_ms: float = Field(
         gt=0,

@@ -68,6 +68,21 @@ def test_charts_name_the_part_that_limits(files) -> None:
             assert f"limit {name}" in svg
 
 
+@pytest.mark.parametrize(
+    ("oss", "osts", "stripes", "nodes"),
+    [(1, 1, 1, 1), (20, 4, 8, 1), (1, 4, 4, 128), (20, 64, 8, 128), (10_000, 4, 2000, 128)],
+)
+def test_one_of_a_kind_and_very_many_can_be_drawn(scenario, oss, osts, stripes, nodes) -> None:
+    sizes = {"oss_count": oss, "osts_per_oss": osts, "stripe_count": stripes}
+    system = scenario.storage.model_copy(update=sizes)
+    study = storage.study_file_system(system, nodes)
+    plan = storage.map_file_system(study.lustre, nodes, stripes)
+    assert parallel_fs_map.draw_file_system(plan, 8, Slide()).startswith("<svg")
+    assert parallel_fs.draw_limits(study, Slide()).startswith("<svg")
+    assert all(chart.startswith("<svg") for chart in parallel_fs.draw_striping(study, Slide()))
+    assert striping_what_if(study, Slide()).sliders
+
+
 def test_copies_are_as_wide_as_two_transfers(paths) -> None:
     bounce, direct = gpudirect.draw_paths(paths, Slide(width_px=572))
     widths = [float(w) for w in re.findall(r'fill="none"[^>]*stroke-width="([\d.]+)"', bounce)]
