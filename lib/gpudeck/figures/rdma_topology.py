@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from itertools import pairwise
 
-import networkx as nx
-
 from gpudeck.figures.architecture import Block, Group, architecture
 from gpudeck.figures.caption import Captioned, describe
 from gpudeck.figures.geometry import Box, Point
 from gpudeck.figures.routing import Edge
 from gpudeck.figures.shapes import TONES, Canvas
 from gpudeck.figures.style import INK, MUTED, PANEL, PAPER, RULE, SERIES, USEFUL, WASTE, tint
-from gpudeck.models.fabric.topology import Topology
+from gpudeck.models.fabric.topology import Topology, find_way
 
 _GPU_PX = 22
 _NAME_PX = 150  # room at the left for the name of a row
@@ -34,7 +32,7 @@ def draw_fat_tree(topology: Topology, page: Captioned) -> str:
         for index, name in enumerate(names):
             places[name] = (_NAME_PX + step * (index + 0.5), 24 + row * pitch)
     hosts = topology.of_kind("host")
-    way = nx.shortest_path(topology.graph, hosts[0], hosts[-1])
+    way = find_way(topology, hosts[0], hosts[-1])
     _draw_pods(canvas, topology, places)
     _draw_wires(canvas, topology, places, _pairs(way))
     for kind in _ROWS:
@@ -65,7 +63,7 @@ def draw_rails(topology: Topology, page: Captioned) -> str:
     rail, last = min(2, len(leaves) - 1), gpus[-1].split("-")[1]
     same = [f"gpu-0-{rail}", leaves[rail], f"gpu-{last}-{rail}"]
     source, turn = f"gpu-0-{len(leaves) - 1}", f"gpu-0-{max(0, len(leaves) - 3)}"
-    across = [turn, *nx.shortest_path(topology.graph, turn, turn.replace("-0-", f"-{last}-"))[1:]]
+    across = [turn, *find_way(topology, turn, turn.replace("-0-", f"-{last}-"))[1:]]
     tops = {name: (x, y - _GPU_PX / 2) for name, (x, y) in places.items() if name in gpus}
     _draw_wires(canvas, topology, places | tops, _pairs(same), skip="nvlink", other=_pairs(across))
     _draw_turn(canvas, places[source], places[turn], places["nvswitch-0"][1])

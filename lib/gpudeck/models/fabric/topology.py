@@ -4,8 +4,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-import networkx as nx
-
 from gpudeck.errors import InputError
 from gpudeck.models.fabric.checks import positive, whole
 
@@ -54,6 +52,8 @@ def count_hops(topology: Topology, source: str, target: str) -> int:
     >>> count_hops(fat_tree(4), "host-0-0", "host-3-3")
     5
     """
+    import networkx as nx
+
     for name in (source, target):
         if name not in topology.graph:
             msg = f"host is {name!r}; allowed are the vertices of the {topology.name}"
@@ -67,6 +67,17 @@ def count_hops(topology: Topology, source: str, target: str) -> int:
     except nx.NetworkXNoPath as error:
         msg = f"{source!r} and {target!r} are not joined in the {topology.name}"
         raise InputError(msg) from error
+
+
+def find_way(topology: Topology, source: str, target: str) -> list[str]:
+    """Return the vertices of a shortest way between two vertices, both ends included.
+
+    >>> find_way(leaf_spine(4), "host-0-0", "host-0-1")
+    ['host-0-0', 'leaf-0-0', 'host-0-1']
+    """
+    import networkx as nx
+
+    return list(nx.shortest_path(topology.graph, source, target))
 
 
 def count_parts(topology: Topology) -> Counts:
@@ -84,7 +95,16 @@ def count_parts(topology: Topology) -> Counts:
     return Counts(len(hosts), switches, links, _bisection(topology, hosts))
 
 
+def _new_graph() -> Graph:
+    # the import takes half a second that a page without a topology need not pay
+    import networkx as nx
+
+    return nx.Graph()
+
+
 def _bisection(topology: Topology, hosts: list[str]) -> float:
+    import networkx as nx
+
     flow = nx.Graph()
     flow.add_edges_from(
         (a, b, {"capacity": told["capacity"]})
@@ -120,7 +140,7 @@ def fat_tree(k: int, oversubscription: float = 1.0) -> Topology:
     """
     half = _half("k", k)
     upward = 1 / _ratio(oversubscription)
-    graph = nx.Graph()
+    graph = _new_graph()
     spines = [f"spine-{index}" for index in range(half * half)]
     _add(graph, spines, "spine", 0)
     for pod in range(k):
@@ -151,7 +171,7 @@ def leaf_spine(k: int) -> Topology:
     Counts(hosts=8, switches=6, links=16, bisection=4.0)
     """
     half = _half("k", k)
-    graph = nx.Graph()
+    graph = _new_graph()
     spines = [f"spine-{index}" for index in range(half)]
     _add(graph, spines, "spine", 0)
     for index in range(k):
@@ -192,7 +212,7 @@ def rail_optimised(nodes: int, gpus_per_node: int, spines: int) -> Topology:
     if spines < 0:
         msg = f"spines is {spines}; allowed are 0 or more"
         raise InputError(msg)
-    graph = nx.Graph()
+    graph = _new_graph()
     above = [f"spine-{index}" for index in range(spines)]
     _add(graph, above, "spine", 0)
     leaves = [f"leaf-0-{rail}" for rail in range(gpus_per_node)]
