@@ -3,7 +3,7 @@
 import csv
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -143,6 +143,30 @@ class Table:
             )
             raise InputError(msg)
         return rows[attribute]
+
+
+def compute_rows(
+    rows: Sequence[Row], computed: Mapping[str, Callable[[], float]]
+) -> dict[str, float]:
+    """Compute the number of each row by the function that belongs to its id.
+
+    Parameters
+    ----------
+    rows
+        Rows of a table of published results.
+    computed
+        Functions by id.
+
+    Raises
+    ------
+    InputError
+        No function belongs to an id.
+    """
+    for row in rows:
+        if row.id not in computed:
+            msg = f"id is {row.id!r}; allowed are {', '.join(computed)}"
+            raise InputError(msg)
+    return {row.id: float(computed[row.id]()) for row in rows}
 
 
 def data_dir() -> Path:

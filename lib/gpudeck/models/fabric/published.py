@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
-from gpudeck.errors import InputError
 from gpudeck.models.fabric.busbw import bus_bandwidth_gb_s
 from gpudeck.models.fabric.collectives import Collectives, build_collectives
 from gpudeck.models.fabric.nccl import Network
 from gpudeck.models.fabric.node_lines import Operation
 from gpudeck.models.fabric.protocol import find_transport, goodput_gb_s
 from gpudeck.models.fabric.topology import count_fat_tree
-from gpudeck.tables import Row
+from gpudeck.tables import Row, compute_rows
 
 _SMALL_BYTES, _GIB = 512, 2**30
 _AZURE_CARD_GB_S = 45 / 8  # the middle of the 40 to 50 Gbit/s that were told
@@ -35,13 +34,7 @@ def compute_published(rows: Sequence[Row]) -> dict[str, float]:
     InputError
         A row of a claim that no function computes.
     """
-    computed = {}
-    for row in rows:
-        if row.id not in _CLAIMS:
-            msg = f"{row.id} in data/published/fabric.csv; computed are {', '.join(_CLAIMS)}"
-            raise InputError(msg)
-        computed[row.id] = _CLAIMS[row.id]()
-    return computed
+    return compute_rows(rows, _CLAIMS)
 
 
 def bus_of(

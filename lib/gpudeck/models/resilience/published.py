@@ -9,7 +9,6 @@ from types import MappingProxyType
 
 import numpy as np
 
-from gpudeck.errors import InputError
 from gpudeck.models.resilience.checkpoint import CheckpointCost, checkpoint_bytes
 from gpudeck.models.resilience.checkpoint_interval import best_interval
 from gpudeck.models.resilience.failure import DAY_S, HOUR_S, FailureRates, read_failure_rates
@@ -17,7 +16,7 @@ from gpudeck.models.resilience.recovery import Protection, StorageFallback
 from gpudeck.models.resilience.replicas import group_survivability
 from gpudeck.models.resilience.simulate import RunResult, TrainingRun, simulate_runs
 from gpudeck.rng import spawn_seeds
-from gpudeck.tables import Row, read_table
+from gpudeck.tables import Row, compute_rows, read_table
 from gpudeck.workload.model import find_model
 
 GIB = 2**30
@@ -164,7 +163,4 @@ def compute_published(rows: Sequence[Row]) -> dict[str, float]:
     InputError
         No computation belongs to an id.
     """
-    if unknown := [row.id for row in rows if row.id not in COMPUTED]:
-        msg = f"id is {unknown[0]!r}; allowed are {', '.join(COMPUTED)}"
-        raise InputError(msg)
-    return {row.id: COMPUTED[row.id]() for row in rows}
+    return compute_rows(rows, COMPUTED)

@@ -7,13 +7,12 @@ from functools import cache
 
 import numpy as np
 
-from gpudeck.errors import InputError
 from gpudeck.models.serving.capacity import highest_rate
 from gpudeck.models.serving.engine import Engine
 from gpudeck.models.serving.pooled import pooled_quantile
 from gpudeck.models.serving.replica import Replica
 from gpudeck.models.serving.simulate import simulate
-from gpudeck.tables import Row
+from gpudeck.tables import Row, compute_rows
 from gpudeck.workload.model import find_model
 from gpudeck.workload.request import RequestTable
 from gpudeck.workload.request_lognormal import (
@@ -298,8 +297,4 @@ def compute_published(rows: Sequence[Row]) -> dict[str, float]:
     InputError
         An id is unknown.
     """
-    for row in rows:
-        if row.id not in _COMPUTED:
-            msg = f"id is {row.id!r}; allowed are {', '.join(_COMPUTED)}"
-            raise InputError(msg)
-    return {row.id: float(_COMPUTED[row.id]()) for row in rows}
+    return compute_rows(rows, _COMPUTED)

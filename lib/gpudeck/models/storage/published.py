@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from gpudeck.errors import InputError
 from gpudeck.hardware.link import find_link
 from gpudeck.hardware.storage_device import find_storage_device
 from gpudeck.models.storage.checkpoint import checkpoint_bytes
@@ -16,7 +15,7 @@ from gpudeck.models.storage.metadata import copy_opens_s
 from gpudeck.models.storage.request_cost import read_request_cost
 from gpudeck.models.storage.striping import read_bandwidth
 from gpudeck.scenario.read import read_scenario
-from gpudeck.tables import Row
+from gpudeck.tables import Row, compute_rows
 from gpudeck.units import convert
 from gpudeck.workload.model import find_model
 
@@ -109,8 +108,4 @@ def compute_published(rows: Sequence[Row]) -> dict[str, float]:
     InputError
         An id is unknown.
     """
-    for row in rows:
-        if row.id not in _COMPUTED:
-            msg = f"id is {row.id!r}; allowed are {', '.join(_COMPUTED)}"
-            raise InputError(msg)
-    return {row.id: float(_COMPUTED[row.id]()) for row in rows}
+    return compute_rows(rows, _COMPUTED)
