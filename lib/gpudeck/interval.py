@@ -72,6 +72,28 @@ def interval_of(samples: ArrayLike, level: float = 0.95) -> Interval:
     return Interval(float(band.mean[0]), float(band.low[0]), float(band.high[0]), level)
 
 
+def interval_of_change(before: ArrayLike, after: ArrayLike) -> Interval | None:
+    """Estimate a change in % of what was before, paired; None where that was nothing.
+
+    Parameters
+    ----------
+    before, after
+        Values of the same runs, shape (n,), n of 2 or above.
+
+    Raises
+    ------
+    InputError
+        As in `interval_of`.
+
+    >>> interval_of_change([2.0, 4.0], [3.0, 6.0]).mean
+    50.0
+    """
+    base = np.asarray(before, dtype=np.float64)
+    if not (base > 0).all():
+        return None
+    return interval_of(100 * (np.asarray(after, dtype=np.float64) / base - 1))
+
+
 def band_of(samples: ArrayLike, axis: int = 0, level: float = 0.95, *, of: str = "mean") -> Band:
     """Draw the band around a curve that was simulated with several seeds.
 

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
+import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from gpudeck.figures.caption import Captioned
 from gpudeck.figures.style import INK, MUTED, USEFUL, WAITING, text_colour
 from gpudeck.interval import Interval, interval_of
 from gpudeck.units import format_number, format_quantity
+
+
+class Paired(Protocol):
+    """Runs before and after a stage, paired by seed."""
+
+    def gain(self, measure: str) -> NDArray[np.float64]:
+        """Return after less before, shape (runs,)."""
+
+    def change_pct(self, measure: str) -> Interval | None:
+        """Return the change in % of what it was before; None where that was nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +78,25 @@ def point_change(interval: Interval, lang: str, decimals: int = 1) -> Change:
     text = format_quantity(interval.mean, "point", lang, decimals=decimals)
     mean = text if interval.mean < 0 else f"+{text}"
     return Change(mean, span_text(interval, lang, decimals))
+
+
+def print_change(effect: Paired, measure: str, unit: str, lang: str, decimals: int = 1) -> Change:
+    """Print how a stage changed a measure: in points what is counted in %, else in %.
+
+    Parameters
+    ----------
+    effect
+        The stage's runs, paired by seed.
+    measure, unit
+        What changed, and its unit.
+    lang
+        "zh" or "en".
+    decimals
+        Digits of a change in %.
+    """
+    if unit == "%":
+        return point_change(interval_of(effect.gain(measure)), lang)
+    return percent_change(effect.change_pct(measure), lang, decimals)
 
 
 def draw_pair(

@@ -7,7 +7,14 @@ from functools import partial
 import numpy as np
 from matplotlib.axes import Axes
 
-from gpudeck.figures.before_after import Change, draw_pair, percent_change, plus_minus, point_change
+from gpudeck.figures.before_after import (
+    Change,
+    draw_pair,
+    percent_change,
+    plus_minus,
+    point_change,
+    print_change,
+)
 from gpudeck.figures.caption import Captioned
 from gpudeck.figures.sheet import table_sheet
 from gpudeck.figures.style import (
@@ -57,13 +64,12 @@ def draw_effect(effect: OrchestrationEffect, page: Captioned) -> str:
     figure = new_figure(page.slot.width_px, page.slot.height_px)
     for axes, measure in zip(figure.subplots(1, len(_SHOWN)), _SHOWN, strict=True):
         before, after = (interval_of(values) for values in effect.samples(measure))
-        if MEASURES[measure][1] == "s":
-            write, change = partial(_delay, lang=page.lang), effect.change_pct(measure)
-            printed = percent_change(change, page.lang)
-        else:
-            write = partial(format_quantity, unit="%", lang=page.lang, decimals=1)
-            printed = point_change(interval_of(effect.gain(measure)), page.lang)
-        draw_pair(axes, (before, after), write, printed, page.label(measure), page)
+        unit = MEASURES[measure][1]
+        write = partial(format_quantity, unit="%", lang=page.lang, decimals=1)
+        if unit == "s":
+            write = partial(_delay, lang=page.lang)
+        change = print_change(effect, measure, unit, page.lang)
+        draw_pair(axes, (before, after), write, change, page.label(measure), page)
     return svg_text(figure, page.key, page.title, page.alt)
 
 

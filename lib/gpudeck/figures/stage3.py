@@ -7,13 +7,7 @@ from functools import partial
 
 from matplotlib.axes import Axes
 
-from gpudeck.figures.before_after import (
-    Change,
-    draw_pair,
-    percent_change,
-    point_change,
-    signed,
-)
+from gpudeck.figures.before_after import draw_pair, print_change, signed
 from gpudeck.figures.caption import Captioned
 from gpudeck.figures.sheet import table_sheet
 from gpudeck.figures.style import (
@@ -52,7 +46,7 @@ def draw_effect(effect: DataPathEffect, page: Captioned) -> str:
     ):
         both = [interval_of(effect.samples(measure, name)) for name in ("before", "after")]
         write = partial(_write, unit=MEASURES[measure], lang=page.lang, digits=digits)
-        change = _change(effect, measure, page.lang)
+        change = print_change(effect, measure, MEASURES[measure], page.lang, 0)
         draw_pair(axes, (both[0], both[1]), write, change, page.label(measure), page)
     return svg_text(figure, page.key, page.title, page.alt)
 
@@ -61,12 +55,6 @@ def _write(value: float, unit: str, lang: str, digits: int | None) -> str:
     if unit == "1":
         return format_number(value, lang, decimals=digits)
     return format_quantity(value, unit, lang, decimals=digits)
-
-
-def _change(effect: DataPathEffect, measure: str, lang: str) -> Change:
-    if MEASURES[measure] == "%":
-        return point_change(interval_of(effect.gain(measure)), lang)
-    return percent_change(effect.change_pct(measure), lang, 0)
 
 
 def draw_steps(effect: DataPathEffect, page: Captioned) -> str:

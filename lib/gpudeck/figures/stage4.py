@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from gpudeck.figures.before_after import Change, draw_pair, percent_change, plus_minus, point_change
+from gpudeck.figures.before_after import Change, draw_pair, plus_minus, print_change
 from gpudeck.figures.caption import Captioned
 from gpudeck.figures.sheet import table_sheet
 from gpudeck.figures.style import (
@@ -86,10 +86,8 @@ def _draw_measure(
 
 
 def _change(effect: ServingEffect, measure: str, lang: str) -> Change:
-    if MEASURES[measure][1] == "%":
-        return point_change(interval_of(effect.gain(measure)), lang)
-    digits = 1 if MEASURES[measure][1] == "s" else 0
-    return percent_change(effect.change_pct(measure), lang, digits)
+    unit = MEASURES[measure][1]
+    return print_change(effect, measure, unit, lang, 1 if unit == "s" else 0)
 
 
 def _seconds(value_s: float, lang: str) -> str:

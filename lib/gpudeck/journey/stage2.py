@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gpudeck.errors import InputError
 from gpudeck.hardware.gpu import find_gpu
-from gpudeck.interval import Interval, interval_of
+from gpudeck.interval import Interval, interval_of_change
 from gpudeck.journey.fragments import mean_free_pct
 from gpudeck.journey.run import Runs, run_days
 from gpudeck.models.scheduling.queue import (
@@ -125,10 +125,7 @@ class OrchestrationEffect:
 
     def change_pct(self, measure: str) -> Interval | None:
         """Return the change in % of what it was before, paired; None where that was nothing."""
-        before, after = self.samples(measure)
-        if not (before > 0).all():
-            return None
-        return interval_of(100 * (after / before - 1))
+        return interval_of_change(*self.samples(measure))
 
     def _of_days(self, runs: Runs, measure: str) -> NDArray[np.float64]:
         if measure in ("asked", "sm"):

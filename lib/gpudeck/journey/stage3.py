@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from gpudeck.errors import InputError
 from gpudeck.hardware.link import find_link
-from gpudeck.interval import Interval, interval_of
+from gpudeck.interval import Interval, interval_of_change
 from gpudeck.models.fabric.protocol import cores_busy, find_transport, goodput_gb_s
 from gpudeck.models.storage.io_path import build_path
 from gpudeck.models.storage.loader import Loader, LoaderResult, simulate_loader
-from gpudeck.models.storage.lustre import Lustre, build_lustre
+from gpudeck.models.storage.lustre import build_lustre
 from gpudeck.models.storage.striping import read_bandwidth
 from gpudeck.rng import spawn_seeds
 from gpudeck.scenario import Scenario
@@ -148,10 +148,7 @@ class DataPathEffect:
 
     def change_pct(self, measure: str) -> Interval | None:
         """Return the change in % of what it was before, paired; None where that was nothing."""
-        before = self.samples(measure, "before")
-        if not (before > 0).all():
-            return None
-        return interval_of(100 * (self.samples(measure, "after") / before - 1))
+        return interval_of_change(self.samples(measure, "before"), self.samples(measure, "after"))
 
 
 def run_stage3(scenario: Scenario, seed: int) -> DataPathEffect:
@@ -207,9 +204,8 @@ def lay_path(name: str, storage: StorageSystem, loading: Loading) -> DataPath:
     transport_id, parallel, route = STEPS[name]
     transport, port_gb_s = find_transport(transport_id), find_link(storage.link).direction_gb_s
     share = min(1.0, float(goodput_gb_s(transport, port_gb_s)) / port_gb_s)
-    lustre: Lustre = replace(
-        build_lustre(storage), network_share=min(share, build_lustre(storage).network_share)
-    )
+    lustre = build_lustre(storage)
+    lustre = replace(lustre, network_share=min(share, lustre.network_share))
     if not parallel:
         lustre = replace(lustre, oss_count=1, mdt_count=1)
     nodes = loading.gpus // loading.gpus_per_node

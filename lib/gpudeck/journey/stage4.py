@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpudeck.errors import InputError
-from gpudeck.interval import Interval, interval_of
+from gpudeck.interval import Interval, interval_of_change
 from gpudeck.metrics import Objectives, ServingMetrics, measure_serving
 from gpudeck.models.serving import Engine, Replica, RequestTable, ServingResult, simulate
 from gpudeck.models.serving.engine import Policy
@@ -123,10 +123,7 @@ class ServingEffect:
 
     def change_pct(self, measure: str) -> Interval | None:
         """Return the change in % of what it was before, paired; None where that was nothing."""
-        before = self.samples(measure, BEFORE)
-        if not (before > 0).all():
-            return None
-        return interval_of(100 * (self.samples(measure, AFTER) / before - 1))
+        return interval_of_change(self.samples(measure, BEFORE), self.samples(measure, AFTER))
 
     def ratio(self, measure: str, name: str = AFTER) -> NDArray[np.float64]:
         """Return how many times a step's measure is that before, paired, shape (runs,)."""

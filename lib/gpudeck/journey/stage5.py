@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpudeck.errors import InputError
-from gpudeck.interval import Interval, interval_of
+from gpudeck.interval import Interval, interval_of, interval_of_change
 from gpudeck.models.resilience.checkpoint import Mode
 from gpudeck.models.resilience.failure import DAY_S
 from gpudeck.models.resilience.recovery import Protection
@@ -130,7 +130,7 @@ class ResilienceEffect:
         before, after = (self.mean_recovery_min(name) for name in (BEFORE, AFTER))
         if len(before) != len(after) or len(before) < 2:
             return None
-        return interval_of(100 * (after / before - 1))
+        return interval_of_change(before, after)
 
     def lost_change_pct(self) -> Interval | None:
         """Return the change of the GPU-hours lost in %, paired by group; None where none were."""
@@ -138,9 +138,7 @@ class ResilienceEffect:
             self.lost_gpu_hours(name).reshape(-1, JOBS_A_RUN).sum(axis=1)
             for name in (BEFORE, AFTER)
         )
-        if not (before > 0).all():
-            return None
-        return interval_of(100 * (after / before - 1))
+        return interval_of_change(before, after)
 
     def lost_gpu_hours(self, name: str) -> NDArray[np.float64]:
         """Return the GPU-hours of each job that were no useful work, idle spares too, (jobs,)."""
