@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gpudeck.errors import InputError
-from gpudeck.interval import Interval, band_of, interval_of
+from gpudeck.interval import Interval, band_of, interval_of, interval_of_change
 
 
 def test_the_t_interval_equals_its_closed_form() -> None:
@@ -63,3 +63,9 @@ def test_mistakes_are_named() -> None:
         band_of([[1.0, 2.0]])
     with pytest.raises(InputError, match="low <= mean <= high"):
         Interval(5.0, 1.0, 2.0)
+
+
+def test_a_change_is_paired_and_needs_something_before() -> None:
+    change = interval_of_change([1.0, 2.0, 4.0], [2.0, 3.0, 4.0])
+    assert change == interval_of([100.0, 50.0, 0.0])
+    assert interval_of_change([0.0, 1.0], [1.0, 1.0]) is None

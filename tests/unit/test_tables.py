@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from gpudeck.errors import InputError
-from gpudeck.tables import ROW_COLUMNS, data_dir, read_columns, read_sources, read_table
+from gpudeck.tables import (
+    ROW_COLUMNS,
+    compute_rows,
+    data_dir,
+    read_columns,
+    read_sources,
+    read_table,
+)
 
 SOURCES = "key,author,year,title,url,licence\nmaker,Maker,2026,Sheet,https://example.org,free\n"
 GOOD = "X,memory_gb,80,GB,,,vendor-spec,maker,Table 1,2026-11-23"
@@ -116,3 +123,10 @@ def test_a_wide_table_is_read_by_columns(tmp_path: Path) -> None:
     path.write_text("node,node\na,8\n", encoding="utf-8")
     with pytest.raises(InputError, match="distinct columns"):
         read_columns(path)
+
+
+def test_each_published_row_has_its_function() -> None:
+    row = read_table("published/packing").rows[0]
+    assert compute_rows([row], {row.id: lambda: 3}) == {row.id: 3.0}
+    with pytest.raises(InputError, match=f"id is '{row.id}'; allowed are other"):
+        compute_rows([row], {"other": lambda: 3.0})
