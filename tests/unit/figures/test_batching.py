@@ -1,11 +1,10 @@
 """The pictures of page 11 are drawn from what the models return."""
 
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
 
-from gpudeck.deck.page import Slot
 from gpudeck.figures import batching, batching_feedback
 from gpudeck.figures.batching_what_if import batching_what_if
 from gpudeck.models.serving import Engine, Replica, RequestTable
@@ -15,24 +14,11 @@ from gpudeck.models.serving.equal_latency import EqualLatency
 from gpudeck.models.serving.load_curve import ENGINES, Goal, batching_engines, sweep_load
 from gpudeck.scenario import read_scenario
 from gpudeck.units import format_number
+from slide import Slide as AnySlide
 
-
-@dataclass(frozen=True)
-class Slide:
-    """A slide whose words are their own names."""
-
-    key: str = "slide"
-    lang: str = "en"
-    title: str = "title"
-    alt: str = "what is seen"
-
-    @property
-    def slot(self) -> Slot:
-        return Slot(1168, 482)
-
-    def label(self, name: str) -> str:
-        own = {"aim": "aim {}", "code": "\n".join(f"line {number}" for number in range(1, 13))}
-        return own.get(name, name.replace("_", " "))
+Slide = partial(
+    AnySlide, words={"aim": "aim {}", "code": "\n".join(f"line {n}" for n in range(1, 13))}
+)
 
 
 def tables() -> list[RequestTable]:

@@ -1,11 +1,10 @@
 """The pictures of pages 24 and 25 say what the models say."""
 
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
 
-from gpudeck.deck.page import Slot
 from gpudeck.figures import fault_diagrams, fault_tolerance, fault_what_if, stage5
 from gpudeck.figures.duration import write_duration
 from gpudeck.journey.stage5 import STEPS, ResilienceEffect, run_stage5
@@ -19,23 +18,9 @@ from gpudeck.models.resilience.interval_study import (
 from gpudeck.models.resilience.training_job import TrainingJob, plan_job
 from gpudeck.scenario import Scenario, read_scenario
 from gpudeck.units import format_quantity
+from slide import Slide as AnySlide
 
-
-@dataclass(frozen=True)
-class Slide:
-    """A slide whose words are their own names."""
-
-    key: str = "slide"
-    lang: str = "en"
-    title: str = "title"
-    alt: str = "what is seen"
-
-    @property
-    def slot(self) -> Slot:
-        return Slot(1168, 480)
-
-    def label(self, name: str) -> str:
-        return name.replace("_", " ")
+Slide = partial(AnySlide, height_px=480)
 
 
 @pytest.fixture(scope="module")

@@ -1,40 +1,28 @@
 """The pictures of page 20 are drawn from what the models return."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
-from gpudeck.deck.page import Slot
 from gpudeck.figures import inference_tuning as figures
 from gpudeck.figures.inference_tuning_what_if import tuning_what_if
 from gpudeck.models.serving import Engine, Replica, RequestTable
 from gpudeck.models.serving.bucketing import study_buckets
 from gpudeck.models.serving.knobs import MEASURES, KnobStudy, chunk_grid, study_pools
 from gpudeck.models.serving.stall import trace_stall
+from slide import Slide as AnySlide
 
-
-@dataclass(frozen=True)
-class Slide:
-    """A slide whose words are their own names."""
-
-    key: str = "slide"
-    lang: str = "en"
-    title: str = "title"
-    alt: str = "what is seen"
-
-    @property
-    def slot(self) -> Slot:
-        return Slot(1168, 482)
-
-    def label(self, name: str) -> str:
-        filled = {
-            "stalled": "stall {}",
-            "waste": "{} and {}",
-            "code": "\n".join(f"line {number}" for number in range(1, 14)),
-            "batch": "batch {}",
-        }
-        return filled.get(name, name.replace("_", " "))
+Slide = partial(
+    AnySlide,
+    words={
+        "stalled": "stall {}",
+        "waste": "{} and {}",
+        "code": "\n".join(f"line {n}" for n in range(1, 14)),
+        "batch": "batch {}",
+    },
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,8 @@
 """The pictures of page 19 are drawn from what the models return."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
-from gpudeck.deck.page import Slot
 from gpudeck.figures import llm_stack, llm_stack_splits
 from gpudeck.figures.llm_stack_what_if import waste_what_if
 from gpudeck.models.serving.block_table import allocate_blocks, example_tables
@@ -24,25 +21,9 @@ from gpudeck.models.serving.prefix_study import published_hits
 from gpudeck.scenario import read_scenario
 from gpudeck.workload.prefix import Sessions
 from gpudeck.workload.request import RequestTable
+from slide import Slide
 
 SERVING = read_scenario("default").serving
-
-
-@dataclass(frozen=True)
-class Slide:
-    """A slide whose words are their own names."""
-
-    key: str = "slide"
-    lang: str = "en"
-    title: str = "title"
-    alt: str = "what is seen"
-
-    @property
-    def slot(self) -> Slot:
-        return Slot(1168, 482)
-
-    def label(self, name: str) -> str:
-        return name.replace("_", " ")
 
 
 def test_memory_is_drawn_with_a_row_a_scheme() -> None:

@@ -1,29 +1,14 @@
 """The architecture of page 10 is drawn for a fleet of any size."""
 
-from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
-from gpudeck.deck.page import Slot
 from gpudeck.figures.orchestration import draw_packing_architecture
 from gpudeck.models.scheduling import NodeSnapshot
+from slide import Slide as AnySlide
 
-
-@dataclass(frozen=True)
-class Slide:
-    """A slide whose words are their own names."""
-
-    key: str = "slide"
-    lang: str = "en"
-    title: str = "title"
-    alt: str = "what is seen"
-
-    @property
-    def slot(self) -> Slot:
-        return Slot(1168, 532)
-
-    def label(self, name: str) -> str:
-        return name.replace("_", " ")
+Slide = partial(AnySlide, height_px=532)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])

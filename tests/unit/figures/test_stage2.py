@@ -1,24 +1,10 @@
 """The table of page 14 has the metrics that orchestration changes, and no empty cell."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from gpudeck.figures import stage2
 from gpudeck.interval import Interval, interval_of
-
-
-@dataclass(frozen=True)
-class Slide:
-    """A slide whose words are their own names."""
-
-    key: str = "slide"
-    lang: str = "en"
-    title: str = "title"
-    alt: str = "what is seen"
-
-    def label(self, name: str) -> str:
-        return name.replace("_", " ")
+from slide import Slide
 
 
 class Effect:

@@ -1,10 +1,9 @@
 """The pictures of page 18 say what the runs say."""
 
-from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
-from gpudeck.deck.page import Slot
 from gpudeck.figures import loader as pipeline
 from gpudeck.figures import stage3
 from gpudeck.figures.loader_what_if import loader_what_if
@@ -12,23 +11,9 @@ from gpudeck.journey.stage3 import PARTS, STEPS, DataPathEffect, run_stage3
 from gpudeck.models.storage.loader.sweep import fill_grid, sweep_bandwidth
 from gpudeck.scenario import read_scenario
 from gpudeck.units import format_number, format_quantity
+from slide import Slide as AnySlide
 
-
-@dataclass(frozen=True)
-class Slide:
-    """A slide whose words are their own names."""
-
-    key: str = "slide"
-    lang: str = "en"
-    title: str = "title"
-    alt: str = "what is seen"
-
-    @property
-    def slot(self) -> Slot:
-        return Slot(1100, 480)
-
-    def label(self, name: str) -> str:
-        return name.replace("_", " ")
+Slide = partial(AnySlide, width_px=1100, height_px=480)
 
 
 @pytest.fixture(scope="module")

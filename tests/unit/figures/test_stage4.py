@@ -1,34 +1,19 @@
 """The pictures of page 22 say what the runs say."""
 
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
 
-from gpudeck.deck.page import Slot
 from gpudeck.figures import stage4
 from gpudeck.figures.formula import formula_svg
 from gpudeck.journey.stage4 import AFTER, BEFORE, STEPS, ServingEffect, climb_steps, serving_steps
 from gpudeck.metrics import DEFINITIONS, FURTHER, Definition, Objectives
 from gpudeck.models.serving import Engine, Replica, RequestTable, StepTime
 from gpudeck.units import format_number
+from slide import Slide as AnySlide
 
-
-@dataclass(frozen=True)
-class Slide:
-    """A slide whose words are their own names."""
-
-    key: str = "slide"
-    lang: str = "en"
-    title: str = "title"
-    alt: str = "what is seen"
-
-    @property
-    def slot(self) -> Slot:
-        return Slot(900, 500)
-
-    def label(self, name: str) -> str:
-        return name.replace("_", " ")
+Slide = partial(AnySlide, width_px=900, height_px=500)
 
 
 @pytest.fixture(scope="module")

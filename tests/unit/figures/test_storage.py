@@ -1,34 +1,18 @@
 """The pictures of pages 16 and 17 say what the models say, for both scenarios."""
 
 import re
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
 
-from gpudeck.deck.page import Slot
 from gpudeck.figures import gpudirect, gpudirect_charts, parallel_fs, parallel_fs_map
 from gpudeck.figures.parallel_fs_what_if import striping_what_if
 from gpudeck.models import storage
 from gpudeck.scenario import Scenario, read_scenario
+from slide import Slide as AnySlide
 
-
-@dataclass(frozen=True)
-class Slide:
-    """A slide whose words are their own names."""
-
-    key: str = "slide"
-    lang: str = "en"
-    title: str = "title"
-    alt: str = "what is seen"
-    width_px: int = 1168
-
-    @property
-    def slot(self) -> Slot:
-        return Slot(self.width_px, 520)
-
-    def label(self, name: str) -> str:
-        return {"stripes_of": "[n] stripes"}.get(name, name.replace("_", " "))
+Slide = partial(AnySlide, height_px=520, words={"stripes_of": "[n] stripes"})
 
 
 @pytest.fixture(scope="module", params=["default", "small"])
